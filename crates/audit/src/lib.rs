@@ -1,0 +1,1 @@
+//! Record bytes, the chain over them, and its verification.

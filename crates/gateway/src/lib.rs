@@ -1,0 +1,1 @@
+//! The doors: wire formats, identity and the servers that speak them.

@@ -1,0 +1,247 @@
+//! Audit events: what happened, who did it, and what is worth knowing about it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::{AgentId, ConversationId, Escaped, UserId};
+
+/// The family an event belongs to.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Category {
+    /// Who was let in, who was not.
+    Auth,
+    /// What tools were called, and what became of it.
+    Tool,
+    /// Which secrets were read or changed.
+    Secret,
+    /// What was reconfigured.
+    Admin,
+    /// What models were asked.
+    Llm,
+    /// What people were asked, and answered.
+    Approval,
+    /// How the product itself fares.
+    System,
+}
+
+impl Category {
+    /// The categories that applications may send of themselves.
+    pub const REPORTABLE: [Self; 5] =
+        [Self::Auth, Self::Tool, Self::Secret, Self::Admin, Self::Llm];
+
+    /// The category as it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Tool => "tool",
+            Self::Secret => "secret",
+            Self::Admin => "admin",
+            Self::Llm => "llm",
+            Self::Approval => "approval",
+            Self::System => "system",
+        }
+    }
+}
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident = $category:ident $text:literal,)*) => {
+        /// What happened. Ours are named here once; applications bring their own.
+        #[derive(Clone, Debug, Eq, Hash, PartialEq)]
+        pub enum Action {
+            $($(#[$doc])* $name,)*
+            /// An application's own word for what it did, checked by [`Action::reported`].
+            Reported(Category, Arc<str>),
+        }
+
+        impl Action {
+            /// The action as it is written, `category.what`.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$name => $text,)*
+                    Self::Reported(_, text) => text,
+                }
+            }
+
+            /// The family it belongs to.
+            #[must_use]
+            pub fn category(&self) -> Category {
+                match self {
+                    $(Self::$name => Category::$category,)*
+                    Self::Reported(category, _) => *category,
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    /// A credential was accepted.
+    AuthSuccess = Auth "auth.success",
+    /// A credential was missing, wrong, or not good for what was asked.
+    AuthRejected = Auth "auth.rejected",
+    /// The chain allowed a call.
+    ToolAllowed = Tool "tool.allowed",
+    /// The chain wants a person's word first.
+    ToolAsked = Tool "tool.asked",
+    /// The chain refused a call.
+    ToolBlocked = Tool "tool.blocked",
+    /// A tool's result came back and was sanitised.
+    ToolExecuted = Tool "tool.executed",
+    /// A tool's result could not be sanitised and was withheld.
+    ToolError = Tool "tool.error",
+    /// Somebody is being asked.
+    ApprovalRequested = Approval "approval.requested",
+    /// A person said yes.
+    ApprovalApproved = Approval "approval.approved",
+    /// A person said no.
+    ApprovalDenied = Approval "approval.denied",
+    /// Nobody answered in time.
+    ApprovalExpired = Approval "approval.expired",
+    /// The configuration in force changed.
+    ConfigChanged = Admin "admin.config_changed",
+    /// A token was made.
+    TokenCreated = Admin "admin.token_created",
+    /// A token was withdrawn.
+    TokenRevoked = Admin "admin.token_revoked",
+    /// The server began to serve.
+    SystemStarted = System "system.started",
+    /// The server stopped in order.
+    SystemStopped = System "system.stopped",
+    /// The log ended in a torn record, which was cut off.
+    LogRepaired = System "system.log_repaired",
+    /// Something leaves calls less guarded than usual.
+    SystemAlarm = System "system.alarm",
+}
+
+/// Why an application's event is not accepted.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum EventError {
+    /// Not one of the categories open to applications.
+    #[error("the category `{0}` is not one of auth, tool, secret, admin, llm")]
+    Category(String),
+    /// Not `category.what` in lower case.
+    #[error("the action `{action}` is not of the form `{category}.what` (lower case, digits, `_`)")]
+    Action {
+        /// What was sent.
+        action: String,
+        /// The category it was sent under.
+        category: &'static str,
+    },
+    /// The detail could not be written as JSON.
+    #[error("the detail cannot be written as JSON: {0}")]
+    Detail(String),
+}
+
+impl Action {
+    /// An application's action: `category.what`, where `what` is lower-case letters, digits and
+    /// underscores.
+    ///
+    /// # Errors
+    /// When the category is not open to applications or the action is not of it.
+    pub fn reported(category: &str, action: &str) -> Result<Self, EventError> {
+        let known = Category::REPORTABLE.into_iter().find(|c| c.as_str() == category);
+        let category = known.ok_or_else(|| EventError::Category(Escaped(category).to_string()))?;
+        let what = action.strip_prefix(category.as_str()).and_then(|rest| rest.strip_prefix('.'));
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        match what {
+            Some(what) if (1..=64).contains(&what.len()) && what.bytes().all(plain) => {
+                Ok(Self::Reported(category, action.into()))
+            }
+            _ => Err(EventError::Action {
+                action: Escaped(action).to_string(),
+                category: category.as_str(),
+            }),
+        }
+    }
+}
+
+/// Who did it.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Actor {
+    /// The credential or account, `system` for ourselves.
+    pub name: Arc<str>,
+    /// The agent it spoke for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    /// The person behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
+    /// Where it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip: Option<IpAddr>,
+}
+
+impl Actor {
+    /// Ourselves.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { name: "system".into(), ..Self::default() }
+    }
+}
+
+/// What is worth knowing about an event: one JSON object, written once from a typed value.
+#[derive(Clone, Debug)]
+pub struct Detail(Box<RawValue>);
+
+impl Detail {
+    /// Writes `value` as JSON.
+    ///
+    /// # Errors
+    /// When the value has no JSON form.
+    pub fn of(value: &impl Serialize) -> Result<Self, EventError> {
+        let written = serde_json::value::to_raw_value(value);
+        written.map(Self).map_err(|e| EventError::Detail(e.to_string()))
+    }
+
+    /// The JSON text.
+    #[must_use]
+    pub fn as_json(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl Serialize for Detail {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// One thing that happened. The journal adds when, and the record's place in the log.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// What happened.
+    pub action: Action,
+    /// Who did it.
+    pub actor: Actor,
+    /// In which conversation, where there is one.
+    pub conversation: Option<ConversationId>,
+    /// What is worth knowing about it.
+    pub detail: Detail,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn applications_report_only_their_own_categories() {
+        let check = |category, action| {
+            Action::reported(category, action).map_err(|e| e.to_string()).map(|a| a.category())
+        };
+        assert_eq!(check("tool", "tool.executed"), Ok(Category::Tool));
+        assert_eq!(
+            check("approval", "approval.approved").unwrap_err(),
+            "the category `approval` is not one of auth, tool, secret, admin, llm"
+        );
+        for wrong in ["tool.", "tool", "auth.success", "tool.a b", "tool.A", "tool.a.b", "tool.\n"]
+        {
+            assert!(check("tool", wrong).is_err(), "{wrong}");
+        }
+    }
+}

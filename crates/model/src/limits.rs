@@ -1,0 +1,61 @@
+//! Every bound on what an outsider can make grow, in one place.
+
+use serde::{Deserialize, Serialize};
+
+/// The limits in force. A refusal names the field it hit, in this spelling.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// The longest request body.
+    pub body_bytes_max: usize,
+    /// The deepest nesting of JSON.
+    pub json_depth_max: usize,
+    /// The longest prompt that a hook may send along.
+    pub prompt_bytes_max: usize,
+    /// The most events in one `audit` request.
+    pub audit_events_max: usize,
+    /// The longest part of a call or event that is kept in a record; the rest is cut, and the cut is stated.
+    pub record_input_bytes_max: usize,
+    /// The most requests that are worked on at once; more are refused at once, not queued.
+    pub requests_max: usize,
+    /// The most connections that are open at once.
+    pub connections_max: usize,
+    /// How long a client may take to send its headers.
+    pub header_millis_max: u64,
+    /// How long a client may take to send its body.
+    pub body_millis_max: u64,
+    /// The longest `?wait=` for a person's answer.
+    pub wait_seconds_max: u64,
+    /// The most approvals that may be pending at once.
+    pub approvals_pending_max: usize,
+    /// The most guardrails in a chain.
+    pub guardrails_max: usize,
+    /// The most tools that a policy may declare.
+    pub tools_max: usize,
+    /// The most patterns in one guardrail's list.
+    pub patterns_max: usize,
+    /// The longest configuration file.
+    pub config_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 4 << 20,
+            json_depth_max: 64,
+            prompt_bytes_max: 1 << 20,
+            audit_events_max: 1000,
+            record_input_bytes_max: 16 << 10,
+            requests_max: 1024,
+            connections_max: 4096,
+            header_millis_max: 5_000,
+            body_millis_max: 10_000,
+            wait_seconds_max: 600,
+            approvals_pending_max: 10_000,
+            guardrails_max: 64,
+            tools_max: 10_000,
+            patterns_max: 1_000,
+            config_bytes_max: 4 << 20,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Durable state: the log file, approvals and tokens.
