@@ -1,1 +1,4 @@
-//! The chain and its guardrails.
+//! The chain.
+#![forbid(unsafe_code)]
+pub mod approval;
+pub mod document;
