@@ -1,4 +1,30 @@
-//! The chain.
+//! The chain of guardrails, pure.
+//!
+//! A [`Policy`] is read from configuration and compiled once. For each call it is asked for a
+//! [`Run`]: a machine that either is [`Step::Done`] with a [`Decision`] or has a [`Query`] that
+//! only the world can answer. What comes out of a decision is a [`Permit`], an [`Asked`] or a
+//! [`Refusal`], each of which must be recorded before it is acted upon.
+//!
+//! Nothing here awaits, reads a clock or touches the world: the same call under the same policy
+//! and the same facts is decided alike for ever.
 #![forbid(unsafe_code)]
+
 pub mod approval;
+mod chain;
+mod config;
+mod consumer;
 pub mod document;
+mod permit;
+mod policy;
+mod rail;
+pub mod rails;
+mod subject;
+
+pub use chain::{Answer, ApprovalNeed, Chain, Decision, Query, Run, Step, Word};
+pub use config::{Example, Guardrails, PatternEntry, PolicySource, RailConfig, RailEntry};
+pub use config::{Risk, Threshold, ToolEntry};
+pub use consumer::{Passthrough, Unguarded};
+pub use permit::{Asked, Outcome, Permit, Refusal, Ruling};
+pub use policy::{OutputFinding, Policy, Sanitized};
+pub use rail::{Check, Facts, Guardrail, Maker, Mode, OnError, Registry, Undecided};
+pub use subject::Subject;

@@ -22,6 +22,7 @@ mod money;
 mod principal;
 mod text;
 mod time;
+mod token;
 mod verdict;
 
 pub use call::ToolCall;
@@ -35,4 +36,6 @@ pub use money::{MicroUsd, MoneyError};
 pub use principal::{Principal, Role};
 pub use text::{Escaped, Secret, Untrusted};
 pub use time::{Clock, UnixMillis};
+pub use token::{MintedToken, TOKEN_RANDOM_BYTES, TokenBook, TokenBookError, TokenId};
+pub use token::{TokenRecord, mint_token, present_token};
 pub use verdict::{Reason, Verdict};

@@ -1,0 +1,209 @@
+//! What comes out of a decision.
+//!
+//! Each of the three carries the event that accounts for it. A [`Permit`] has no public
+//! constructor and is not `Clone`: whoever holds one got it from [`Policy::settle`] for exactly
+//! this call.
+
+use bakerst_model::{
+    Accountable, Action, Actor, ApprovalId, Detail, Digest, Escaped, Event, EventError, ToolCall,
+    ToolName, Verdict,
+};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::{Decision, Policy, Word};
+
+/// A call, what was decided about it, and the event that accounts for the decision.
+#[derive(Debug)]
+pub struct Ruling {
+    call: ToolCall,
+    decision: Decision,
+    event: Event,
+}
+
+impl Ruling {
+    /// The call.
+    #[must_use]
+    pub fn call(&self) -> &ToolCall {
+        &self.call
+    }
+
+    /// The decision.
+    #[must_use]
+    pub fn decision(&self) -> &Decision {
+        &self.decision
+    }
+}
+
+/// The call may be made, once, as it is.
+#[must_use]
+#[derive(Debug)]
+pub struct Permit(Ruling);
+
+/// A person has been asked.
+#[derive(Debug)]
+pub struct Asked(Ruling);
+
+/// The call must not be made.
+#[derive(Debug)]
+pub struct Refusal(Ruling);
+
+macro_rules! ruling {
+    ($name:ident) => {
+        impl $name {
+            /// The call and the decision.
+            #[must_use]
+            pub fn ruling(&self) -> &Ruling {
+                &self.0
+            }
+        }
+
+        impl Accountable for $name {
+            fn account(&self) -> Event {
+                self.0.event.clone()
+            }
+        }
+    };
+}
+
+ruling!(Permit);
+ruling!(Asked);
+ruling!(Refusal);
+
+/// A decision put to use.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The call may be made.
+    Permitted(Permit),
+    /// A person has been asked.
+    Asked(Asked),
+    /// The call must not be made.
+    Refused(Refusal),
+}
+
+impl Policy {
+    /// Turns a decision about `call` into what may be done with it.
+    ///
+    /// # Errors
+    /// When the decision cannot be put into an event; the call must then not be made.
+    pub fn settle(
+        &self,
+        call: ToolCall,
+        decision: Decision,
+        actor: Actor,
+    ) -> Result<Outcome, EventError> {
+        let action = match decision.verdict {
+            Verdict::Allow => Action::ToolAllowed,
+            Verdict::Ask => Action::ToolAsked,
+            Verdict::Deny => Action::ToolBlocked,
+        };
+        let detail = Detail::of(&DecisionDetail {
+            tool: &call.tool,
+            input: self.loggable(call.input.expose()),
+            binding: call.binding(),
+            verdict: decision.verdict,
+            code: decision.reason.code.as_str(),
+            reason: &decision.reason.message,
+            approval: decision.approval,
+            policy: decision.policy,
+            trail: decision.trail.iter().map(WordDetail::from).collect(),
+        })?;
+        let conversation = Some(call.conversation.clone());
+        let verdict = decision.verdict;
+        let ruling =
+            Ruling { event: Event { action, actor, conversation, detail }, call, decision };
+        Ok(match verdict {
+            Verdict::Allow => Outcome::Permitted(Permit(ruling)),
+            Verdict::Ask => Outcome::Asked(Asked(ruling)),
+            Verdict::Deny => Outcome::Refused(Refusal(ruling)),
+        })
+    }
+}
+
+/// What the log keeps of a decision.
+#[derive(Serialize)]
+struct DecisionDetail<'d> {
+    tool: &'d ToolName,
+    input: Loggable,
+    binding: Digest,
+    verdict: Verdict,
+    code: &'d str,
+    reason: &'d str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<ApprovalId>,
+    policy: Digest,
+    trail: Vec<WordDetail<'d>>,
+}
+
+#[derive(Serialize)]
+struct WordDetail<'d> {
+    guardrail: &'d str,
+    verdict: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'d str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    monitored: bool,
+}
+
+impl<'d> From<&'d Word> for WordDetail<'d> {
+    fn from(Word { guardrail, verdict, reason, monitored }: &'d Word) -> Self {
+        Self {
+            guardrail,
+            verdict: *verdict,
+            code: reason.as_ref().map(|reason| reason.code.as_str()),
+            reason: reason.as_ref().map(|reason| reason.message.as_ref()),
+            monitored: *monitored,
+        }
+    }
+}
+
+/// A value as the log may keep it: without secrets, and no longer than the limit.
+pub(crate) enum Loggable {
+    /// All of it, as JSON.
+    Whole(Box<RawValue>),
+    /// The beginning of its JSON text, and how long the whole was.
+    Cut {
+        /// How it begins.
+        begins: String,
+        /// The length of the whole, in bytes.
+        bytes: usize,
+    },
+}
+
+impl Loggable {
+    pub(crate) fn new(json: String, bytes_max: usize) -> Self {
+        let bytes = json.len();
+        if bytes > bytes_max {
+            let end = json.floor_char_boundary(bytes_max);
+            return Self::Cut { begins: json.get(..end).unwrap_or_default().to_owned(), bytes };
+        }
+        match RawValue::from_string(json) {
+            Ok(whole) => Self::Whole(whole),
+            Err(_) => Self::Cut { begins: String::new(), bytes },
+        }
+    }
+
+    /// The value as text for people, with the cut stated.
+    pub(crate) fn into_text(self) -> String {
+        match self {
+            Self::Whole(json) => Escaped(json.get()).to_string(),
+            Self::Cut { begins, bytes } => format!("{}… ({bytes} bytes in all)", Escaped(&begins)),
+        }
+    }
+}
+
+impl Serialize for Loggable {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Cut<'c> {
+            cut: &'c str,
+            bytes: usize,
+        }
+        match self {
+            Self::Whole(json) => json.serialize(serializer),
+            Self::Cut { begins, bytes } => Cut { cut: begins, bytes: *bytes }.serialize(serializer),
+        }
+    }
+}

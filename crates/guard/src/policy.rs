@@ -1,0 +1,439 @@
+//! A compiled policy.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bakerst_detect::redact::{Kind, Redactor, Rule};
+use bakerst_model::{
+    AgentId, Code, ConversationId, Digest, Limits, ToolCall, ToolName, UnixMillis, Untrusted,
+    Verdict,
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::approval::{ApprovalRequest, AskedBecause};
+use crate::chain::Rail;
+use crate::config::{Example, Guardrails, PolicySource, RailConfig, RailEntry, read_tools};
+use crate::document::{Fault, Node};
+use crate::permit::Loggable;
+use crate::rails::destructive_gate::DestructiveGate;
+use crate::rails::human_approval::Approver;
+use crate::rails::prompt_injection::PromptInjection;
+use crate::rails::schema_validation::SchemaValidation;
+use crate::rails::tool_policy::{self, ToolPolicy};
+use crate::{ApprovalNeed, Chain, Facts, Guardrail, Mode, Registry, Run, Step};
+
+/// The policy that applies where none is given.
+const DEFAULT: &str = include_str!("default.yaml");
+
+/// A policy, compiled once and used for every call.
+pub struct Policy {
+    chain: Chain,
+    sanitizer: Option<(Mode, Redactor)>,
+    /// Keeps secrets out of the log, whatever the policy says about outputs.
+    log_redactor: Redactor,
+    source: PolicySource,
+    limits: Limits,
+}
+
+/// A tool's result without its secrets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sanitized {
+    /// The result.
+    pub value: Value,
+    /// What was replaced.
+    pub findings: Vec<OutputFinding>,
+}
+
+/// One thing that was replaced in a result.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct OutputFinding {
+    /// Where, as a JSON pointer.
+    pub path: String,
+    /// What stands there now.
+    pub placeholder: String,
+    /// Whether it was only noted, and the result left as it was.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub monitored: bool,
+}
+
+impl PolicySource {
+    /// The built-in policy, as text: a file to start from.
+    #[must_use]
+    pub fn default_text() -> &'static str {
+        DEFAULT
+    }
+
+    /// Reads a policy; what is not given is the built-in policy's.
+    ///
+    /// # Errors
+    /// Says what does not fit, and where.
+    pub fn read(
+        guardrails: Option<&Node>,
+        tools: Option<&Node>,
+        registry: &Registry,
+        limits: &Limits,
+    ) -> Result<Self, Fault> {
+        let built_in = Node::parse_yaml(DEFAULT, DEFAULT.len())?;
+        let empty = Node::empty();
+        let guardrails = guardrails.or(built_in.get("guardrails")).unwrap_or(&empty);
+        let own_tools = tools.is_some();
+        let tools = tools.or(built_in.get("tools")).unwrap_or(&empty);
+        let mut source = Self {
+            guardrails: Guardrails::read(guardrails, registry, limits)?,
+            tools: read_tools(tools, limits)?,
+        };
+        if own_tools && guardrails.at() == built_in.at() {
+            // The built-in examples speak of the built-in tools.
+            source.drop_examples();
+        }
+        source.imply_tool_policy();
+        Ok(source)
+    }
+
+    fn drop_examples(&mut self) {
+        let Guardrails { must_allow, must_ask, must_deny, .. } = &mut self.guardrails;
+        [must_allow, must_ask, must_deny].into_iter().for_each(Vec::clear);
+    }
+
+    /// Default deny holds unless it is switched off by name: a chain that does not mention
+    /// `tool-policy` has it, after what checks the input's shape.
+    fn imply_tool_policy(&mut self) {
+        let chain = &mut self.guardrails.chain;
+        if chain.iter().any(|entry| entry.name == "tool-policy") {
+            return;
+        }
+        let config = RailConfig::ToolPolicy(tool_policy::Config::default());
+        let first = ["prompt-injection", "schema-validation"];
+        let place = chain.iter().take_while(|entry| first.contains(&entry.name.as_str())).count();
+        chain.insert(place, RailEntry::implied("tool-policy", config));
+    }
+}
+
+impl Policy {
+    /// The built-in policy.
+    ///
+    /// # Errors
+    /// Never, as a test shows; the type says that policies can fail.
+    pub fn built_in() -> Result<Self, Fault> {
+        let limits = Limits::default();
+        Self::compile(PolicySource::read(None, None, &Registry::default(), &limits)?, limits)
+    }
+
+    /// Compiles a policy and holds it against its own examples.
+    ///
+    /// # Errors
+    /// When a guardrail cannot be made, or the policy contradicts an example.
+    pub fn compile(source: PolicySource, limits: Limits) -> Result<Self, Fault> {
+        let canonical = serde_json::to_vec(&source);
+        let canonical = canonical.map_err(|e| Fault::new(Code::ConfigValue, e.to_string()))?;
+        let policy = Self {
+            chain: compile_chain(&source, Digest::of(&canonical))?,
+            sanitizer: compile_sanitizer(&source)?,
+            log_redactor: Redactor::new(&Kind::ALL.map(Rule::Kind)).map_err(unusable)?,
+            source,
+            limits,
+        };
+        policy.verify_examples()?;
+        Ok(policy)
+    }
+
+    /// Begins with a call.
+    #[must_use]
+    pub fn start<'c>(&'c self, call: &'c ToolCall, facts: Facts) -> Run<'c> {
+        self.chain.start(call, facts)
+    }
+
+    /// What the chain says to a call before anybody is asked.
+    pub fn verdict(&self, call: &ToolCall, facts: Facts) -> Verdict {
+        match self.start(call, facts).step() {
+            Step::Done(decision) => decision.verdict,
+            Step::Need(_) => Verdict::Ask,
+        }
+    }
+
+    /// The policy's fingerprint: every setting and every default.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.chain.policy
+    }
+
+    /// The policy as it is in force, every default filled in.
+    #[must_use]
+    pub fn source(&self) -> &PolicySource {
+        &self.source
+    }
+
+    /// The limits that it was compiled under.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What leaves calls less guarded than an operator may believe, in sentences for them.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.chain.enforcing() == 0 {
+            warnings.push("no guardrail enforces anything".to_owned());
+        }
+        for entry in &self.source.guardrails.chain {
+            if !entry.enabled {
+                warnings.push(format!("`{}` is switched off", entry.name));
+            } else if entry.mode == Mode::Monitor {
+                warnings.push(format!("`{}` only monitors", entry.name));
+            }
+            if let RailConfig::HumanApproval(config) = &entry.config
+                && config.unserved_channel()
+            {
+                let channel = "`notification_channel` is not served yet: answer requests with `bakerst approvals`";
+                warnings.push(channel.to_owned());
+            }
+        }
+        let no_command = self.source.tools.values().all(|tool| tool.command.is_none());
+        if self.source.guardrails.command_allowlist.is_some() && no_command {
+            warnings.push(
+                "`command_allowlist` is set, but no tool says where its `command` is".to_owned(),
+            );
+        }
+        if self.chain.approver.is_none() {
+            warnings
+                .push("`human-approval` is not in force: what would be asked is denied".to_owned());
+        }
+        if self.sanitizer.is_none() {
+            warnings
+                .push("`output-sanitization` is not in force: outputs pass as they are".to_owned());
+        }
+        warnings
+    }
+
+    /// A result without the secrets that the policy names.
+    #[must_use]
+    pub fn sanitize(&self, mut value: Value) -> Sanitized {
+        let mut findings = Vec::new();
+        match &self.sanitizer {
+            None => {}
+            Some((Mode::Enforce, redactor)) => {
+                sanitize_value(redactor, &mut value, &mut String::new(), &mut findings);
+            }
+            Some((Mode::Monitor, redactor)) => {
+                sanitize_value(redactor, &mut value.clone(), &mut String::new(), &mut findings);
+                findings.iter_mut().for_each(|finding| finding.monitored = true);
+            }
+        }
+        Sanitized { value, findings }
+    }
+
+    /// What a person is asked about `call`, given what the run has heard.
+    #[must_use]
+    pub fn approval_request(
+        &self,
+        call: &ToolCall,
+        run: &Run<'_>,
+        need: &ApprovalNeed,
+        now: UnixMillis,
+    ) -> ApprovalRequest {
+        let asking =
+            run.trail().iter().filter(|word| word.verdict == Verdict::Ask && !word.monitored);
+        let reasons = asking.filter_map(|word| {
+            let reason = word.reason.as_ref()?;
+            Some(AskedBecause {
+                guardrail: word.guardrail.to_string(),
+                code: reason.code.to_string(),
+                message: reason.message.to_string(),
+            })
+        });
+        ApprovalRequest {
+            binding: call.binding(),
+            conversation: call.conversation.clone(),
+            agent: call.agent.clone(),
+            user: call.user.clone(),
+            tool: call.tool.clone(),
+            input: self.loggable(call.input.expose()).into_text(),
+            reasons: reasons.collect(),
+            policy: self.digest(),
+            asked_at: now,
+            expires_at: need.auto_deny_on_timeout.then(|| now.plus_seconds(need.timeout_seconds)),
+            usable_seconds: need.timeout_seconds,
+        }
+    }
+
+    /// A value as the log may keep it.
+    pub(crate) fn loggable(&self, value: &Value) -> Loggable {
+        let mut value = Cow::Borrowed(value);
+        let json = value.to_string();
+        // Most inputs hold no secret, which one pass over the whole text tells.
+        if !self.log_redactor.redact(&json).findings.is_empty() {
+            let findings = &mut Vec::new();
+            sanitize_value(&self.log_redactor, value.to_mut(), &mut String::new(), findings);
+            return Loggable::new(value.to_string(), self.limits.record_input_bytes_max);
+        }
+        Loggable::new(json, self.limits.record_input_bytes_max)
+    }
+
+    /// A text as the log may keep it.
+    #[must_use]
+    pub fn loggable_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.log_redactor.redact(text).text
+    }
+
+    fn verify_examples(&self) -> Result<(), Fault> {
+        let Guardrails { must_allow, must_ask, must_deny, .. } = &self.source.guardrails;
+        let lists = [
+            ("must_allow", must_allow, Verdict::Allow),
+            ("must_ask", must_ask, Verdict::Ask),
+            ("must_deny", must_deny, Verdict::Deny),
+        ];
+        for (list, examples, want) in lists {
+            for (place, example) in examples.iter().enumerate() {
+                self.verify_example(example, want).map_err(|why| {
+                    Fault::new(
+                        Code::ConfigExample,
+                        format!("`{list}`, example {}: {why}", place + 1),
+                    )
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_example(&self, example: &Example, want: Verdict) -> Result<(), String> {
+        let call = example.call().map_err(|e| e.to_string())?;
+        let mut run = self.start(&call, Facts::default());
+        let (verdict, reason) = match run.step() {
+            Step::Done(decision) => (decision.verdict, decision.reason.to_string()),
+            Step::Need(_) => (Verdict::Ask, String::new()),
+        };
+        match verdict == want {
+            true => Ok(()),
+            false => Err(format!("`{}` gets {verdict}, not {want} {reason}", example.tool)
+                .trim_end()
+                .to_owned()),
+        }
+    }
+}
+
+impl Example {
+    fn call(&self) -> Result<ToolCall, bakerst_model::IdError> {
+        Ok(ToolCall {
+            conversation: ConversationId::parse("example")?,
+            user: None,
+            agent: self.agent.as_deref().map_or(Ok(AgentId::unnamed()), AgentId::parse)?,
+            tool: ToolName::parse(&self.tool)?,
+            input: Untrusted::new(self.input.clone()),
+            prompt: None,
+        })
+    }
+}
+
+fn compile_chain(source: &PolicySource, policy: Digest) -> Result<Chain, Fault> {
+    let (mut rails, mut approver) = (Vec::new(), None);
+    for entry in source.guardrails.chain.iter().filter(|entry| entry.enabled) {
+        let guardrail: Arc<dyn Guardrail> = match &entry.config {
+            RailConfig::PromptInjection(config) => {
+                Arc::new(PromptInjection::new(config).map_err(unusable)?)
+            }
+            RailConfig::SchemaValidation(config) => {
+                Arc::new(SchemaValidation::new(config, source).map_err(unusable)?)
+            }
+            RailConfig::ToolPolicy(tool_policy::Config {}) => Arc::new(ToolPolicy::new(source)),
+            RailConfig::DestructiveGate(config) => {
+                Arc::new(DestructiveGate::new(config).map_err(unusable)?)
+            }
+            RailConfig::HumanApproval(config) => {
+                // In mode `monitor` nobody is asked, and what nobody can answer is denied.
+                approver = (entry.mode == Mode::Enforce).then(|| Approver::new(config));
+                continue;
+            }
+            RailConfig::OutputSanitization(_) => continue,
+            RailConfig::Custom(custom) => custom.guardrail.clone(),
+        };
+        let name = entry.name.as_str().into();
+        rails.push(Rail { name, mode: entry.mode, on_error: entry.on_error, guardrail });
+    }
+    Ok(Chain { rails, approver, policy })
+}
+
+fn compile_sanitizer(source: &PolicySource) -> Result<Option<(Mode, Redactor)>, Fault> {
+    let enabled = source.guardrails.chain.iter().filter(|entry| entry.enabled);
+    let config = enabled.filter_map(|entry| match &entry.config {
+        RailConfig::OutputSanitization(config) => Some((entry.mode, config)),
+        _ => None,
+    });
+    let compiled = config.map(|(mode, config)| Ok((mode, config.redactor().map_err(unusable)?)));
+    compiled.last().transpose()
+}
+
+fn unusable(why: impl ToString) -> Fault {
+    Fault::new(Code::ConfigValue, why.to_string())
+}
+
+/// Replaces secrets in every string and every key, and notes where.
+fn sanitize_value(
+    redactor: &Redactor,
+    value: &mut Value,
+    path: &mut String,
+    findings: &mut Vec<OutputFinding>,
+) {
+    match value {
+        Value::String(text) => {
+            if let Some(clean) = redacted(redactor, text, path, findings) {
+                *text = clean;
+            }
+        }
+        Value::Array(items) => {
+            for (place, item) in items.iter_mut().enumerate() {
+                let length = path.len();
+                path.push('/');
+                path.push_str(&place.to_string());
+                sanitize_value(redactor, item, path, findings);
+                path.truncate(length);
+            }
+        }
+        Value::Object(fields) => {
+            *fields = sanitize_fields(redactor, std::mem::take(fields), path, findings);
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn sanitize_fields(
+    redactor: &Redactor,
+    fields: Map<String, Value>,
+    path: &mut String,
+    findings: &mut Vec<OutputFinding>,
+) -> Map<String, Value> {
+    let mut clean = Map::new();
+    for (key, mut field) in fields {
+        let length = path.len();
+        let mut name = redacted(redactor, &key, path, findings).unwrap_or(key);
+        // Two keys that were secrets must not become one field.
+        while clean.contains_key(&name) {
+            name.push('\'');
+        }
+        path.push('/');
+        path.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        sanitize_value(redactor, &mut field, path, findings);
+        path.truncate(length);
+        clean.insert(name, field);
+    }
+    clean
+}
+
+fn redacted(
+    redactor: &Redactor,
+    text: &str,
+    path: &str,
+    findings: &mut Vec<OutputFinding>,
+) -> Option<String> {
+    let redaction = redactor.redact(text);
+    findings.extend(redaction.findings.iter().map(|found| OutputFinding {
+        path: path.to_owned(),
+        placeholder: found.placeholder.clone(),
+        monitored: false,
+    }));
+    match redaction.text {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(clean) => Some(clean),
+    }
+}

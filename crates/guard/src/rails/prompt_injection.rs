@@ -1,0 +1,54 @@
+//! Refuses inputs that read like instructions to a model.
+
+use bakerst_detect::injection::{Detector, Sensitivity};
+use bakerst_detect::pattern::PatternError;
+use bakerst_model::{Code, Escaped, Reason};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{PatternEntry, compiled};
+use crate::{Check, Guardrail, Subject, Undecided};
+
+/// How readily, and what else to look for.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    sensitivity: Level,
+    patterns: Vec<PatternEntry>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Low,
+    #[default]
+    Medium,
+    High,
+}
+
+/// The guardrail.
+#[derive(Debug)]
+pub struct PromptInjection {
+    detector: Detector,
+}
+
+impl PromptInjection {
+    pub(crate) fn new(config: &Config) -> Result<Self, PatternError> {
+        let sensitivity = match config.sensitivity {
+            Level::Low => Sensitivity::Low,
+            Level::Medium => Sensitivity::Medium,
+            Level::High => Sensitivity::High,
+        };
+        Ok(Self { detector: Detector::new(sensitivity, &compiled(&config.patterns))? })
+    }
+}
+
+impl Guardrail for PromptInjection {
+    fn check(&self, subject: &Subject<'_>) -> Result<Check, Undecided> {
+        let texts = subject.texts();
+        let Some(found) = self.detector.first_finding(texts) else { return Ok(Check::Approve) };
+        let quoted: String = texts.get(found.span).unwrap_or_default().chars().take(80).collect();
+        let message =
+            format!("the input reads like an instruction to the model: `{}`", Escaped(&quoted));
+        Ok(Check::Reject(Reason::new(Code::InjectionPhrase, message)))
+    }
+}

@@ -1,0 +1,68 @@
+//! A call as guardrails see it: itself, the facts, and its texts in one piece.
+
+use bakerst_model::ToolCall;
+use serde_json::Value;
+
+use crate::Facts;
+
+/// What a guardrail judges.
+#[derive(Debug)]
+pub struct Subject<'c> {
+    /// The call.
+    pub call: &'c ToolCall,
+    /// What the edge knows.
+    pub facts: Facts,
+    text: String,
+    values_end: usize,
+}
+
+impl<'c> Subject<'c> {
+    /// Gathers the texts of a call's input, once for all guardrails.
+    #[must_use]
+    pub fn new(call: &'c ToolCall, facts: Facts) -> Self {
+        let mut text = String::new();
+        let input = call.input.expose();
+        push_values(input, &mut text);
+        let values_end = text.len();
+        push_keys(input, &mut text);
+        Self { call, facts, text, values_end }
+    }
+
+    /// Every string value of the input, a line each, so that words which are split over several
+    /// arguments still stand beside each other.
+    #[must_use]
+    pub fn values(&self) -> &str {
+        self.text.get(..self.values_end).unwrap_or_default()
+    }
+
+    /// Every string value and then every key of the input.
+    #[must_use]
+    pub fn texts(&self) -> &str {
+        &self.text
+    }
+}
+
+fn push_values(value: &Value, out: &mut String) {
+    match value {
+        Value::String(text) => push_line(text, out),
+        Value::Array(items) => items.iter().for_each(|item| push_values(item, out)),
+        Value::Object(fields) => fields.values().for_each(|field| push_values(field, out)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn push_keys(value: &Value, out: &mut String) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| push_keys(item, out)),
+        Value::Object(fields) => fields.iter().for_each(|(key, field)| {
+            push_line(key, out);
+            push_keys(field, out);
+        }),
+        _ => {}
+    }
+}
+
+fn push_line(text: &str, out: &mut String) {
+    out.push_str(text);
+    out.push('\n');
+}
