@@ -33,6 +33,12 @@ pub enum PatternError {
     },
 }
 
+impl From<PatternError> for String {
+    fn from(error: PatternError) -> Self {
+        error.to_string()
+    }
+}
+
 /// Where a pattern was found.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PatternMatch {
@@ -129,7 +135,9 @@ pub fn compile_regex(text: &str) -> Result<Regex, PatternError> {
     let config = Regex::config().nfa_size_limit(Some(REGEX_BYTES_MAX));
     let compiled = Regex::builder().configure(config).build(text);
     compiled.map_err(|e| {
-        let why = e.syntax_error().map_or_else(|| e.to_string(), ToString::to_string);
+        let words = e.syntax_error().map_or_else(|| e.to_string(), ToString::to_string);
+        // The compiler draws the place over several lines and says what is wrong in the last.
+        let why = words.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
         PatternError::Regex { pattern: text.to_owned(), why }
     })
 }

@@ -355,17 +355,17 @@ fn compile_chain(source: &PolicySource, policy: Digest) -> Result<Chain, Fault> 
 }
 
 fn compile_sanitizer(source: &PolicySource) -> Result<Option<(Mode, Redactor)>, Fault> {
-    let enabled = source.guardrails.chain.iter().filter(|entry| entry.enabled);
-    let config = enabled.filter_map(|entry| match &entry.config {
+    let mut enabled = source.guardrails.chain.iter().filter(|entry| entry.enabled);
+    let found = enabled.find_map(|entry| match &entry.config {
         RailConfig::OutputSanitization(config) => Some((entry.mode, config)),
         _ => None,
     });
-    let compiled = config.map(|(mode, config)| Ok((mode, config.redactor().map_err(unusable)?)));
-    compiled.last().transpose()
+    let Some((mode, config)) = found else { return Ok(None) };
+    Ok(Some((mode, config.redactor().map_err(unusable)?)))
 }
 
-fn unusable(why: impl ToString) -> Fault {
-    Fault::new(Code::ConfigValue, why.to_string())
+fn unusable(why: impl Into<String>) -> Fault {
+    Fault::new(Code::ConfigValue, why)
 }
 
 /// Replaces secrets in every string and every key, and notes where.

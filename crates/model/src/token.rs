@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_token_is_known_by_its_secret_alone() {
-        let minted = mint_token(&std::array::from_fn(|i| i as u8));
+        let minted = mint_token(&std::array::from_fn(|i| u8::try_from(i).unwrap()));
         let text = std::str::from_utf8(minted.text.expose()).unwrap().to_owned();
         assert!(text.starts_with("bst_00010203_04050607"), "{text}");
         let record = TokenRecord {

@@ -17,7 +17,9 @@ pub(super) fn parse(text: &str, bytes_max: usize) -> Result<Node, Fault> {
     if text.trim().is_empty() {
         return Ok(Node::empty());
     }
-    let read: Result<Spanned<Value>, _> = serde_saphyr::from_str(text);
+    // Only `true` and `false` are truth values: `off` and `no` are words, as in `enforcement: off`.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let read: Result<Spanned<Value>, _> = serde_saphyr::from_str_with_options(text, options);
     read.map(Value::into_node).map_err(|error| fault_of(&error))
 }
 

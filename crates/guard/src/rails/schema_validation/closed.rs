@@ -60,18 +60,22 @@ fn close_level(schema: &mut Value, root: &Value, depth: usize) {
         }
     }
     if let Some(rule) = names.rule() {
-        // `$ref` silences its neighbours in draft-07, so the rule goes beside it, not next to it.
-        let original = std::mem::take(schema);
-        *schema = match original {
-            Value::Object(mut fields)
-                if !fields.contains_key("$ref") && !fields.contains_key("propertyNames") =>
-            {
-                fields.insert("propertyNames".to_owned(), rule);
-                Value::Object(fields)
-            }
-            original => json!({ "allOf": [original, { "propertyNames": rule }] }),
-        };
+        add_rule(fields, rule);
     }
+}
+
+/// Adds a rule about property names. `$ref` silences its neighbours in draft-07, so there the rest
+/// of the level moves into a branch, and only what references point at stays where it was.
+fn add_rule(fields: &mut Map<String, Value>, rule: Value) {
+    if !fields.contains_key("$ref") && !fields.contains_key("propertyNames") {
+        fields.insert("propertyNames".to_owned(), rule);
+        return;
+    }
+    let mut branch = std::mem::take(fields);
+    for stays in ["$schema", "$id", "$defs", "definitions"] {
+        fields.extend(branch.remove_entry(stays));
+    }
+    fields.insert("allOf".to_owned(), json!([branch, { "propertyNames": rule }]));
 }
 
 /// The property names that a level and its branches speak of.
