@@ -1,0 +1,109 @@
+//! Lines and what can be read off them without parsing them.
+
+use bakerst_model::{Digest, Seq};
+use memchr::memchr;
+
+use crate::hex;
+
+/// What stands before the previous record's mac.
+pub(crate) const PREV: &[u8] = b",\"prev\":\"";
+/// What stands before a record's own mac; everything up to here is signed.
+pub(crate) const MAC: &[u8] = b",\"mac\":\"";
+
+const DIGEST_DIGITS: usize = 64;
+
+/// A line in the shape of a record. Its mac has not been checked yet.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RecordLine<'l> {
+    /// The place that it claims.
+    pub seq: Seq,
+    /// The record that it claims to follow.
+    pub prev: Digest,
+    /// The mac that it carries.
+    pub mac: Digest,
+    /// What the mac is over.
+    pub signed: &'l [u8],
+}
+
+impl<'l> RecordLine<'l> {
+    /// Reads a line with its line end; `None` when it has not the shape of a record.
+    #[must_use]
+    pub fn parse(line: &'l [u8]) -> Option<Self> {
+        let (body, mac) = split_digits(line.strip_suffix(b"\"}\n")?)?;
+        let signed = body.strip_suffix(MAC)?;
+        let (body, prev) = split_digits(signed.strip_suffix(b"\"")?)?;
+        let body = body.strip_suffix(PREV)?;
+        let (seq, _) = parse_number(body.strip_prefix(b"{\"seq\":")?)?;
+        Some(Self { seq: Seq(seq), prev, mac, signed })
+    }
+}
+
+fn split_digits(bytes: &[u8]) -> Option<(&[u8], Digest)> {
+    let (before, digits) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST_DIGITS)?)?;
+    Some((before, Digest::from_bytes(hex::parse(digits)?)))
+}
+
+/// Digits up to a comma, without leading zeros: one way to write each number.
+fn parse_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (digits, rest) =
+        bytes.split_at_checked(memchr(b',', bytes.get(..21.min(bytes.len()))?)?)?;
+    let canonical = matches!(digits, [b'0'] | [b'1'..=b'9', ..]);
+    let number = digits.iter().try_fold(0_u64, |number, digit| match digit {
+        b'0'..=b'9' => number.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
+        _ => None,
+    });
+    canonical.then_some((number?, rest))
+}
+
+/// The whole lines at the start of `bytes`; [`Lines::rest`] is what follows the last line end.
+#[must_use]
+pub fn lines(bytes: &[u8]) -> Lines<'_> {
+    Lines { rest: bytes }
+}
+
+/// An iterator over whole lines, each with its line end.
+#[derive(Clone, Debug)]
+pub struct Lines<'b> {
+    rest: &'b [u8],
+}
+
+impl<'b> Lines<'b> {
+    /// What has not been handed out: in the end, the part behind the last line end.
+    #[must_use]
+    pub fn rest(&self) -> &'b [u8] {
+        self.rest
+    }
+}
+
+impl<'b> Iterator for Lines<'b> {
+    type Item = &'b [u8];
+
+    fn next(&mut self) -> Option<&'b [u8]> {
+        let end = memchr(b'\n', self.rest)? + 1;
+        let (line, rest) = self.rest.split_at_checked(end)?;
+        self.rest = rest;
+        Some(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_lines_are_handed_out() {
+        let mut split = lines(b"ab\n\nc");
+        assert_eq!(split.by_ref().collect::<Vec<_>>(), [&b"ab\n"[..], b"\n"]);
+        assert_eq!(split.rest(), b"c");
+    }
+
+    #[test]
+    fn a_number_has_one_spelling() {
+        let parsed = |text: &str| parse_number(text.as_bytes()).map(|(number, _)| number);
+        assert_eq!(parsed("0,"), Some(0));
+        assert_eq!(parsed("18446744073709551615,"), Some(u64::MAX));
+        for wrong in ["", ",", "1", "01,", "+1,", "-1,", "1 ,", "18446744073709551616,"] {
+            assert_eq!(parsed(wrong), None, "{wrong}");
+        }
+    }
+}
