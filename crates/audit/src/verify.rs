@@ -127,7 +127,8 @@ impl Verifier {
         Self { key, begun: None, lines: 0, bytes: 0, suspect: None }
     }
 
-    /// Judges the next line, which has its line end.
+    /// Judges the next line, which has its line end. A reader hands out the start of a line that
+    /// is longer than [`RECORD_BYTES_MAX`] and one byte more, which is enough to refuse it.
     ///
     /// # Errors
     /// With the first place that does not verify, as soon as it is known what is wrong there.
@@ -198,7 +199,7 @@ impl Verifier {
 
     /// Holds a line that is not genuine until the next one is seen, unless it already tells all.
     fn suspect(&mut self, line: &[u8], shaped: bool) -> Result<(), Fault> {
-        if !line.ends_with(b"\n") {
+        if !line.ends_with(b"\n") && line.len() <= RECORD_BYTES_MAX {
             return Err(self.fault(FaultKind::Torn));
         }
         if let (None, Some(header)) = (self.begun, Header::parse(line)) {

@@ -1,0 +1,84 @@
+//! Media that fail, as the operating system has them: `/dev/full` takes no byte, `/dev/null`
+//! cannot be synced, and neither can be cut.
+
+use std::fs::OpenOptions;
+
+use bakerst_model::{Action, Actor, Detail, Secret, UnixMillis};
+
+use super::*;
+
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> UnixMillis {
+        UnixMillis(43_200_000)
+    }
+}
+
+fn event() -> Event {
+    let (action, actor) = (Action::ToolAllowed, Actor::system());
+    Event { action, actor, conversation: None, detail: Detail::of(&()).unwrap() }
+}
+
+fn log_on(device: &str, durability: Durability) -> LogFile {
+    let file = OpenOptions::new().read(true).write(true).open(device).unwrap();
+    let log = LogId::from_random([1; 16]);
+    let key = LogKey::new(&Secret::new(vec![7; 32])).unwrap();
+    let (chain, header) = Chain::begin(key, log, UnixMillis(0));
+    let state = State::new(chain, header.bytes().len() as u64);
+    let shared = Shared::new(file, state, durability, Arc::new(Noon));
+    LogFile::start(shared, Opened { log, begun: true, cut: None }, None).unwrap()
+}
+
+#[tokio::test]
+async fn a_failed_sync_closes_the_log_for_good() {
+    let log = log_on("/dev/null", Durability::Strict);
+    let first = log.append(event()).await.unwrap_err();
+    assert_eq!(first.code(), Code::LogClosed);
+    let second = log.append(event()).await.unwrap_err();
+    assert_eq!(first.to_string(), second.to_string());
+    assert!(log.health().closed.unwrap().starts_with("the disk did not take it"));
+}
+
+#[tokio::test]
+async fn a_failed_sync_in_the_background_closes_the_log_too() {
+    let log = log_on("/dev/null", Durability::Batched);
+    assert_eq!(log.append(event()).await.unwrap(), Seq(1));
+    while log.health().closed.is_none() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(log.append(event()).await.unwrap_err().code(), Code::LogClosed);
+}
+
+#[tokio::test]
+async fn a_write_that_can_be_neither_made_nor_undone_closes_the_log() {
+    let log = log_on("/dev/full", Durability::Strict);
+    let refused = log.append(event()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::LogClosed);
+    assert!(refused.to_string().contains("nor what was written of it cut"), "{refused}");
+    assert_eq!(log.health().head, Seq(0));
+}
+
+#[tokio::test]
+async fn a_thread_that_fails_with_the_log_in_hand_closes_it() {
+    let log = log_on("/dev/null", Durability::Batched);
+    let shared = log.shared.clone();
+    let failing = std::thread::spawn(move || {
+        let _held = shared.state.lock().unwrap();
+        panic!("on purpose");
+    });
+    assert!(failing.join().is_err());
+    let refused = log.append(event()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::LogClosed);
+}
+
+#[tokio::test]
+async fn more_waiters_than_may_wait_are_refused() {
+    let log = log_on("/dev/null", Durability::Strict);
+    let waiter = |_| Waiting { seq: Seq(0), answer: oneshot::channel().0 };
+    log.shared.lock().waiting.extend((0..WAITING_MAX).map(waiter));
+    // Nothing was written, so that the bell has not rung and they all still wait.
+    let refused = log.append(event()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::LogUnwritable);
+    assert_eq!(log.health().head, Seq(0));
+}
