@@ -31,10 +31,12 @@ pub(crate) struct Place {
 pub(crate) fn value_after(window: &Window<'_>, at: usize) -> Option<Place> {
     let at = at + window.run(at, &TAIL, NAME_TAIL_MAX);
     let at = at + window.run(at, &CLOSERS, 5);
+    // `<add key="Password" value="..."/>`
+    let at = if window.has_word(at, "value") { at + "value".len() } else { at };
     let run = window.run(at, &OPERATORS, 5);
     let loose = match window.slice(at, at + run) {
         b"=" | b":" | b":=" | b"=>" | b"::=" | b":::=" | b"?=" | b"==" | b"===" => false,
-        b">" | b"," | b"||" | b"|" | b",=>" => true,
+        b">" | b"," | b"||" | b"|" | b",=" | b",=>" => true,
         _ => return None,
     };
     let at = at + run;
@@ -152,13 +154,22 @@ pub(crate) fn looks_random(value: &[u8]) -> bool {
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
     let floor = if value.len() < 16 { 3.0 } else { 3.2 };
+    let numbered = digits >= 1 + usize::from(value.len() < 14)
+        && digits < value.len() - 1
+        && !value.split(|byte| b"_-./:=+~".contains(byte)).all(is_wordlike);
     value.len() >= 10
         && letters > 0
-        && digits >= 1 + usize::from(value.len() < 14)
-        && digits < value.len() - 1
-        && !value.split(|byte| b"_-./:=+~".contains(byte)).all(is_wordlike)
+        && (numbered || is_irregular(value))
         && !is_path(value)
         && entropy(value) >= floor
+}
+
+/// Upper and lower case in turns too short for joined words: `tZkRxUJfPsMX`.
+fn is_irregular(value: &[u8]) -> bool {
+    let runs = value.chunk_by(|a, b| a.is_ascii_lowercase() == b.is_ascii_lowercase());
+    let lower = runs.filter(|run| run.first().is_some_and(u8::is_ascii_lowercase));
+    let (runs, bytes) = lower.fold((0, 0), |(runs, bytes), run| (runs + 1, bytes + run.len()));
+    runs >= 4 && bytes < runs * 2
 }
 
 /// Letters, or digits, or letters and then a few digits, as in `Anvil1`, `20240301` and `v2`.

@@ -23,6 +23,7 @@ pub(crate) fn number(window: &Window<'_>, at: usize, out: &mut Vec<Found>) {
         }
         3 if !joined => social(window, at).or_else(|| phone(window, at, joined)),
         4 if !joined => grouped_card(window, at),
+        12 if names_card(window, at) => unlisted_card(window, at),
         13..=19 if last != b'.' => card(window, at, at + run),
         _ => None,
     };
@@ -41,6 +42,17 @@ fn card(window: &Window<'_>, at: usize, end: usize) -> Option<Found> {
         window.slice(at, end).iter().copied().filter(u8::is_ascii_digit).collect();
     let good = ends(window, end) && is_issued(&digits) && luhn(&digits);
     good.then(|| Found::new(Kind::CreditCard, "payment-card", at, end).verified())
+}
+
+/// Some debit cards have twelve digits, too few to tell without a word.
+fn unlisted_card(window: &Window<'_>, at: usize) -> Option<Found> {
+    let good = ends(window, at + 12) && luhn(window.slice(at, at + 12));
+    good.then(|| Found::new(Kind::CreditCard, "payment-card", at, at + 12).verified())
+}
+
+fn names_card(window: &Window<'_>, at: usize) -> bool {
+    let behind = window.behind(at, 32).to_ascii_lowercase();
+    ["card", "cc "].iter().any(|word| memchr::memmem::find(&behind, word.as_bytes()).is_some())
 }
 
 /// Groups of four, or of four, six and five (or four).
@@ -138,9 +150,18 @@ fn phone(window: &Window<'_>, at: usize, joined: bool) -> Option<Found> {
         && is_area(window, at + 4)
         && window.at(at + 7) == separator
         && window.run(at + 8, &Set::DIGIT, 5) == 4
-        && ends(window, at + 12)
         && !matches!(window.before(at), b'-' | b'.');
-    fits.then(|| Found::new(Kind::Phone, "phone-us", at, at + 12))
+    let end = extended(window, at + 12);
+    (fits && ends(window, end)).then(|| Found::new(Kind::Phone, "phone-us", at, end))
+}
+
+/// Takes an extension along, such as `x204`.
+pub(crate) fn extended(window: &Window<'_>, end: usize) -> usize {
+    let digits = match window.at(end) {
+        b'x' => window.run(end + 1, &Set::DIGIT, 6),
+        _ => 0,
+    };
+    if digits > 0 { end + 1 + digits } else { end }
 }
 
 /// Area and exchange codes do not begin with zero or one.
@@ -156,10 +177,10 @@ pub(crate) fn bracketed_phone(window: &Window<'_>, at: usize, out: &mut Vec<Foun
     let rest = at + 5 + window.run(at + 5, &PHONE_SEPARATORS, 1);
     let fits = is_area(window, rest)
         && PHONE_SEPARATORS.has(window.at(rest + 3))
-        && window.run(rest + 4, &Set::DIGIT, 5) == 4
-        && ends(window, rest + 8);
-    if fits {
-        out.push(Found::new(Kind::Phone, "phone-us", at, rest + 8));
+        && window.run(rest + 4, &Set::DIGIT, 5) == 4;
+    let end = extended(window, rest + 8);
+    if fits && ends(window, end) {
+        out.push(Found::new(Kind::Phone, "phone-us", at, end));
     }
 }
 
@@ -173,6 +194,7 @@ pub(crate) fn international_phone(window: &Window<'_>, at: usize, out: &mut Vec<
     if let Some(end) = digits_in_groups(window, at + 1, if american { 11 } else { 15 }) {
         let count = window.slice(at, end).iter().filter(|byte| byte.is_ascii_digit()).count();
         let grouped = end - at - 1 > count || count >= 10;
+        let end = extended(window, end);
         if count >= if american { 11 } else { 8 } && grouped && ends(window, end) {
             out.push(Found::new(Kind::Phone, "phone-international", at, end));
         }

@@ -133,13 +133,17 @@ impl Engine {
         to.max(from)
     }
 
+    /// Drops what a rule found of a kind that was not asked for.
     fn keep_asked(&self, out: &mut Vec<Found>, before: usize) {
-        let mut place = 0;
-        out.retain_mut(|found| {
-            place += 1;
+        let mut place = before;
+        while let Some(found) = out.get_mut(place) {
             found.rank = self.rank;
-            place <= before || found.kind.is_none_or(|kind| self.kinds.contains(&kind))
-        });
+            if found.kind.is_none_or(|kind| self.kinds.contains(&kind)) {
+                place += 1;
+            } else {
+                out.remove(place);
+            }
+        }
     }
 
     fn attempt(&self, what: Try, window: &Window<'_>, at: usize, out: &mut Vec<Found>) {
@@ -185,7 +189,7 @@ impl Engine {
 
 fn token(secret: &Secret, shape: usize, window: &Window<'_>, start: usize) -> Option<Found> {
     let shape = secret.shapes.get(shape)?;
-    if !secret.open && !window.begins(start) {
+    if !secret.open && (window.before(start) == b'.' || !window.begins(start)) {
         return None;
     }
     let end = shape.end(window, start)?;
@@ -282,7 +286,7 @@ const CODES: [(&[Kind], Mark, usize, Code); 18] = [
 const WORDS: [(&[Kind], &[&str], bool, After); 15] = [
     (
         &[Kind::ApiKey],
-        &["key", "token", "secret", "credential", "creds", "auth", "api", "access", "signature"],
+        &["key", "token", "secret", "credential", "creds", "auth", "api", "access"],
         true,
         general,
     ),
@@ -293,7 +297,7 @@ const WORDS: [(&[Kind], &[&str], bool, After); 15] = [
         password,
     ),
     (&[Kind::ApiKey], &["authorization"], true, |w, at, _, out| header::authorization(w, at, out)),
-    (&[Kind::ApiKey], &["bearer", "basic", "ssws", "token"], false, |w, at, end, out| {
+    (&[Kind::ApiKey], &["bearer", "basic", "ssws"], false, |w, at, end, out| {
         header::scheme(w, at, end - at, out);
     }),
     (&[Kind::DateOfBirth], &["birth", "born", "dob"], true, |w, _, end, out| {
@@ -316,6 +320,7 @@ const WORDS: [(&[Kind], &[&str], bool, After); 15] = [
             "desk:",
             "office",
             "messages to",
+            "answering at",
             "whatsapp",
         ],
         true,

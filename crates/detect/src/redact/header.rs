@@ -71,11 +71,7 @@ pub(crate) fn command_login(window: &Window<'_>, at: usize, out: &mut Vec<Found>
     if user.len() + password.len() >= 3
         && !is_stand_in(&user, if password.is_empty() { &user } else { &password })
     {
-        let quoted = matches!(text.first(), Some(b'"' | b'\'')) && text.first() == text.last();
-        let inset = usize::from(
-            quoted && text.iter().filter(|byte| Some(*byte) == text.first()).count() == 2,
-        );
-        out.push(Found::new(Kind::Password, "command-login", start + inset, end - inset));
+        out.push(Found::new(Kind::Password, "command-login", start, end));
     }
 }
 

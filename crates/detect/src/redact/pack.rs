@@ -20,6 +20,7 @@ pub(crate) struct Secret {
     /// The least entropy of what follows the fixed first bytes.
     bits: f64,
     digits: bool,
+    letters: bool,
     /// Whether it may begin and end inside a word.
     pub(crate) open: bool,
     github: bool,
@@ -42,6 +43,7 @@ impl Secret {
             names,
             bits: 2.5,
             digits: false,
+            letters: false,
             open: false,
             github: false,
         };
@@ -50,6 +52,7 @@ impl Secret {
                 ("kind", kind) => secret.kind = Kind::named(kind).ok_or("no such kind")?,
                 ("bits", bits) => secret.bits = bits.parse().map_err(|_| "no such entropy")?,
                 ("digits", "") => secret.digits = true,
+                ("letters", "") => secret.letters = true,
                 ("open", "") => secret.open = true,
                 ("check", "github") => secret.github = true,
                 _ => return Err(format!("no option `{option}`")),
@@ -62,7 +65,7 @@ impl Secret {
     pub(crate) fn holds(&self, shape: &Shape, text: &[u8]) -> bool {
         let body = text.get(shape.literal_len()..).unwrap_or_default();
         let few = self.digits && body.iter().filter(|byte| byte.is_ascii_digit()).count() < 2;
-        let bare = !self.names.is_empty() && !body.iter().any(u8::is_ascii_digit);
+        let bare = !self.names.is_empty() && !self.letters && !body.iter().any(u8::is_ascii_digit);
         !few && !bare
             && check::entropy(body) >= self.bits.min(self.reachable(body.len()))
             && !body.ends_with(b"EXAMPLE")

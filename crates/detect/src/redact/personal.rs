@@ -2,7 +2,7 @@
 //! numbers, telephones in local forms, street addresses.
 
 use super::check::luhn;
-use super::digits::{digits_in_groups, is_social};
+use super::digits::{digits_in_groups, extended, is_social};
 use super::found::Found;
 use super::kind::Kind;
 use super::set::Set;
@@ -111,6 +111,7 @@ pub(crate) fn named_phone(window: &Window<'_>, at: usize, out: &mut Vec<Found>) 
     let fictional = memchr::memmem::find(&digits, b"55501").is_some();
     let date =
         matches!(window.slice(start, end), [_, _, _, _, b'-' | b'/', _, _, b'-' | b'/', _, _]);
+    let end = extended(window, end);
     if (7..=15).contains(&digits.len()) && !fictional && !date && !Set::WORD.has(window.at(end)) {
         out.push(Found::new(Kind::Phone, "phone-named", start - plus - bracket, end));
     }
