@@ -1,0 +1,161 @@
+//! What tells a secret from what only looks like one: check digits, entropy, and the words that
+//! people write where a secret will stand.
+
+/// The entropy of the bytes, in bits a byte.
+pub(crate) fn entropy(bytes: &[u8]) -> f64 {
+    let mut counts = [0_u32; 256];
+    for byte in bytes {
+        if let Some(count) = counts.get_mut(usize::from(*byte)) {
+            *count += 1;
+        }
+    }
+    let total = f64::from(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+    let share = |count: u32| f64::from(count) / total;
+    counts.iter().filter(|c| **c > 0).map(|c| -share(*c) * share(*c).log2()).sum()
+}
+
+/// Whether a value stands for a secret to be filled in: `xxxx`, `<token>`, `${TOKEN}`, `changeme`.
+pub(crate) fn is_placeholder(value: &[u8]) -> bool {
+    const WORDS: [&str; 22] = [
+        "example",
+        "changeme",
+        "change_me",
+        "change-me",
+        "change_it",
+        "your_",
+        "your-",
+        "yourp",
+        "yourt",
+        "yourk",
+        "yours",
+        "xxxx",
+        "****",
+        "....",
+        "redacted",
+        "placeholder",
+        "dummy",
+        "insert_",
+        "${",
+        "{{",
+        "00000000",
+        "todo",
+    ];
+    let lower = value.to_ascii_lowercase();
+    let opens = matches!(value.first(), Some(b'<' | b'$' | b'%' | b'{' | b'['));
+    opens || WORDS.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
+}
+
+/// The check digit of payment cards.
+pub(crate) fn luhn(digits: &[u8]) -> bool {
+    let doubled = |digit: u32| if digit > 4 { digit * 2 - 9 } else { digit * 2 };
+    let sum: u32 = (digits.iter().rev().map(|byte| u32::from(byte.wrapping_sub(b'0'))).enumerate())
+        .map(|(place, digit)| if place % 2 == 1 { doubled(digit) } else { digit })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+/// The remainder by 97 of an account number without blanks, its first four characters taken last.
+pub(crate) fn iban(account: &[u8]) -> bool {
+    let (country, rest) = account.split_at(account.len().min(4));
+    let remainder = rest.iter().chain(country).try_fold(0_u32, |sum, byte| {
+        let digit = char::from(*byte).to_digit(36)?;
+        Some(if digit < 10 { sum * 10 + digit } else { sum * 100 + digit } % 97)
+    });
+    remainder == Some(1)
+}
+
+/// The last six characters of tokens of GitHub and npm: the CRC-32 of what stands between the
+/// prefix and them, in base 62.
+pub(crate) fn github(token: &[u8]) -> bool {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let body = memchr::memchr(b'_', token).and_then(|at| token.get(at + 1..)).unwrap_or_default();
+    let (body, tail) = body.split_at(body.len().saturating_sub(6));
+    let value = tail.iter().try_fold(0_u64, |sum, byte| {
+        let digit = DIGITS.iter().position(|digit| digit == byte)?;
+        Some(sum * 62 + digit as u64)
+    });
+    value == Some(u64::from(crc32(body)))
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg())
+        })
+    })
+}
+
+/// The bytes behind base64 of either alphabet, as far as they go.
+pub(crate) fn base64(text: &[u8], max: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(max.min(text.len()));
+    let (mut bits, mut held) = (0_u32, 0);
+    for byte in text {
+        let six = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => break,
+        };
+        (bits, held) = ((bits << 6) | u32::from(six), held + 6);
+        if held >= 8 {
+            held -= 8;
+            out.push(u8::try_from((bits >> held) & 0xFF).unwrap_or_default());
+            if out.len() == max {
+                break;
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn check_digits_are_checked() {
+        assert!(luhn(b"4111111111111111") && !luhn(b"4111111111111112"));
+        assert!(iban(b"GB82WEST12345698765432") && !iban(b"GB82WEST12345698765431"));
+        assert!(!iban(b"GB82 WEST"));
+        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
+        // The tail of this made-up token is the check value of its first thirty characters.
+        let body = "abcdefghijklmnopqrstuvwxyz0123";
+        let tail = base62(crc32(body.as_bytes()));
+        assert!(github(["ghp_", body, &tail].concat().as_bytes()));
+        assert!(!github(["ghp_", body, "000000"].concat().as_bytes()));
+    }
+
+    fn base62(mut value: u32) -> String {
+        let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let mut out = Vec::new();
+        for _ in 0..6 {
+            out.push(digits[(value % 62) as usize]);
+            value /= 62;
+        }
+        out.reverse();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn entropy_is_in_bits() {
+        assert!(entropy(b"aaaa") < 0.01 && entropy(b"") == 0.0);
+        assert!((entropy(b"abcd") - 2.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn base64_is_read_in_both_alphabets() {
+        assert_eq!(base64(b"eyJhbGciOiJIUzI1NiJ9", 99), br#"{"alg":"HS256"}"#);
+        assert_eq!(base64(b"-_8=", 99), [0xFB, 0xFF]);
+        assert_eq!(base64(b"AAAAAAAA", 2), [0, 0]);
+    }
+
+    #[test]
+    fn placeholders_are_told() {
+        for text in ["<TOKEN>", "${DB}", "your_api_key", "xxxxxxxx", "ChangeMe", "0000000000"] {
+            assert!(is_placeholder(text.as_bytes()), "{text}");
+        }
+        assert!(!is_placeholder(b"pQBwKjfXI2tp8K"));
+    }
+}

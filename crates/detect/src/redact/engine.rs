@@ -1,0 +1,360 @@
+//! One pass over a text for all rules together.
+//!
+//! The filter names candidates, each candidate's rules are tried, and every rule sees the text
+//! through a window, so the same code runs on whole texts and on streams.
+
+use super::assign;
+use super::block;
+use super::digits;
+use super::filter::{Filter, Mark, WIDTH};
+use super::found::{Found, Weight};
+use super::header;
+use super::kind::Kind;
+use super::net;
+use super::pack::{self, Secret};
+use super::personal;
+use super::set::Set;
+use super::window::Window;
+
+/// A rule of its own code: at a candidate, it reports what it finds.
+type Code = fn(&Window<'_>, usize, &mut Vec<Found>);
+/// As `Code`, for what follows a word; it gets where the word ends.
+type After = fn(&Window<'_>, usize, usize, &mut Vec<Found>);
+
+#[derive(Clone, Copy, Debug)]
+enum Try {
+    /// A token of the pack, by the place of the secret and of its form; the candidate is so many
+    /// bytes behind its start.
+    Token { secret: usize, shape: usize, offset: usize },
+    /// The values of the pack that a name announces.
+    Named { group: usize },
+    /// A rule of its own code, so many bytes behind the candidate.
+    Code { run: Code, skip: usize },
+    /// What follows a word, if it begins there or, where it may, inside another one.
+    After { word: &'static str, inside: bool, run: After },
+}
+
+/// The names of one value and all secrets that they may announce.
+#[derive(Debug)]
+struct Group {
+    name: &'static str,
+    secrets: Vec<usize>,
+}
+
+/// The rules of the kinds that a policy asked for.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    filter: Filter<Try>,
+    secrets: Vec<Secret>,
+    groups: Vec<Group>,
+    kinds: Vec<Kind>,
+    /// The place of the kinds among the rules of the policy.
+    rank: usize,
+}
+
+impl Engine {
+    pub(crate) fn new(kinds: &[Kind], rank: usize) -> Self {
+        let (mut secrets, _) = pack::secrets();
+        secrets.retain(|secret| kinds.contains(&secret.kind));
+        let mut groups: Vec<Group> = Vec::new();
+        let mut marks = Vec::new();
+        for (place, secret) in secrets.iter().enumerate() {
+            for name in &secret.names {
+                match groups.iter_mut().find(|group| group.name == *name) {
+                    Some(group) => group.secrets.push(place),
+                    None => groups.push(Group { name, secrets: vec![place] }),
+                }
+            }
+            let tokens = secret.shapes.iter().filter(|_| secret.names.is_empty());
+            marks.extend(tokens.enumerate().map(|(shape, form)| {
+                let (mark, offset) = pack::rarest_mark(form);
+                (mark, Try::Token { secret: place, shape, offset })
+            }));
+        }
+        let named = groups.iter().enumerate();
+        marks.extend(
+            named.map(|(group, Group { name, .. })| (word_mark(name), Try::Named { group })),
+        );
+        let asked = |of: &[Kind]| of.iter().any(|kind| kinds.contains(kind));
+        let codes = CODES.iter().filter(|(of, ..)| asked(of));
+        marks.extend(
+            codes.map(|(_, mark, skip, run)| (*mark, Try::Code { run: *run, skip: *skip })),
+        );
+        for (of, words, inside, run) in WORDS.iter().filter(|(of, ..)| asked(of)) {
+            debug_assert!(!of.is_empty());
+            let after = |word: &&'static str| {
+                (word_mark(word), Try::After { word, inside: *inside, run: *run })
+            };
+            marks.extend(words.iter().map(after));
+        }
+        Self { filter: Filter::new(marks), secrets, groups, kinds: kinds.to_vec(), rank }
+    }
+
+    /// Reports what the rules find from a place on, and returns the first place that is not
+    /// decided yet: the end of a whole text, else where a rule has to wait for more.
+    ///
+    /// `opens` says that the text begins with its first byte.
+    pub(crate) fn scan(
+        &self,
+        text: &[u8],
+        from: usize,
+        opens: bool,
+        whole: bool,
+        out: &mut Vec<Found>,
+    ) -> usize {
+        let to = if whole { text.len() } else { text.len().saturating_sub(WIDTH - 1) };
+        if opens && from == 0 && to > 0 && text.first().is_some_and(u8::is_ascii_digit) {
+            let window = Window::new(text, 0, whole);
+            let before = out.len();
+            digits::number(&window, 0, out);
+            if window.starved() {
+                out.truncate(before);
+                return 0;
+            }
+            self.keep_asked(out, before);
+        }
+        let mut next = from;
+        while let Some((at, mask)) = self.filter.next(text, next, to) {
+            let window = Window::new(text, at, whole);
+            let before = out.len();
+            let four = [0, 1, 2, 3].map(|step| text.get(at + step).copied().unwrap_or_default());
+            for what in self.filter.entries(mask, four) {
+                self.attempt(what, &window, at, out);
+            }
+            if window.starved() {
+                out.truncate(before);
+                return at;
+            }
+            if out.len() > before {
+                self.keep_asked(out, before);
+            }
+            next = at + 1;
+        }
+        to.max(from)
+    }
+
+    /// Drops what a rule found of a kind that was not asked for.
+    fn keep_asked(&self, out: &mut Vec<Found>, before: usize) {
+        let mut place = before;
+        while let Some(found) = out.get_mut(place) {
+            found.rank = self.rank;
+            if found.kind.is_none_or(|kind| self.kinds.contains(&kind)) {
+                place += 1;
+            } else {
+                out.remove(place);
+            }
+        }
+    }
+
+    fn attempt(&self, what: Try, window: &Window<'_>, at: usize, out: &mut Vec<Found>) {
+        match what {
+            Try::Token { secret, shape, offset } => {
+                if let (Some(secret), Some(start)) =
+                    (self.secrets.get(secret), at.checked_sub(offset))
+                {
+                    out.extend(token(secret, shape, window, start));
+                }
+            }
+            Try::Named { group } => self.named(group, window, at, out),
+            Try::Code { run, skip } => run(window, at + skip, out),
+            Try::After { word, inside, run } => {
+                if window.has_word(at, word) && (inside || window.begins(at)) {
+                    run(window, at, at + word.len(), out);
+                }
+            }
+        }
+    }
+
+    fn named(&self, group: usize, window: &Window<'_>, at: usize, out: &mut Vec<Found>) {
+        let Some(Group { name, secrets }) = self.groups.get(group) else { return };
+        if !window.has_word(at, name) || name.len() <= 4 && !window.begins(at) {
+            return;
+        }
+        let Some(place) = assign::value_after(window, at + name.len()) else { return };
+        for secret in secrets.iter().filter_map(|place| self.secrets.get(*place)) {
+            let ends = secret.shapes.iter().filter_map(|shape| {
+                let end = shape.end(window, place.start)?;
+                let next = window.at(end);
+                let more =
+                    Set::VALUE.has(next) && !(next == b'.' && !Set::ALNUM.has(window.at(end + 1)));
+                (!more && secret.holds(shape, window.slice(place.start, end))).then_some(end)
+            });
+            if let Some(end) = ends.max() {
+                let found = Found::new(secret.kind, secret.id.as_str(), place.start, end);
+                out.push(Found { weight: Weight::Checked, ..found });
+            }
+        }
+    }
+}
+
+fn token(secret: &Secret, shape: usize, window: &Window<'_>, start: usize) -> Option<Found> {
+    let shape = secret.shapes.get(shape)?;
+    if !secret.open && (window.before(start) == b'.' || !window.begins(start)) {
+        return None;
+    }
+    let end = shape.end(window, start)?;
+    let next = window.at(end);
+    let more = Set::WORD.has(next) || shape.steps().last().is_some_and(|step| step.set.has(next));
+    let text = window.slice(start, end);
+    ((secret.open || !more) && secret.holds(shape, text)).then(|| Found {
+        weight: Weight::Form,
+        verified: secret.verified(text),
+        ..Found::new(secret.kind, secret.id.as_str(), start, end)
+    })
+}
+
+fn general(window: &Window<'_>, at: usize, end: usize, out: &mut Vec<Found>) {
+    let value = assign::value_after(window, end)
+        .and_then(|place| Some((place, assign::random_value(window, at, place)?)));
+    if let Some((place, end)) = value {
+        let found = Found::new(Kind::ApiKey, "assigned-secret", place.start, end);
+        out.push(Found { weight: Weight::Named, ..found });
+    }
+}
+
+fn password(window: &Window<'_>, at: usize, end: usize, out: &mut Vec<Found>) {
+    let value = assign::value_after(window, end)
+        .and_then(|place| Some((place, assign::password(window, at, place)?)));
+    if let Some((place, end)) = value {
+        let found = Found::new(Kind::Password, "assigned-password", place.start, end);
+        out.push(Found { weight: Weight::Named, ..found });
+    }
+}
+
+fn word_mark(word: &str) -> Mark {
+    let mut bytes = word.bytes();
+    [(); WIDTH].map(|()| bytes.next().map_or(Set::ANY, |byte| Set::EMPTY.with(byte).folded()))
+}
+
+const fn one(byte: u8) -> Set {
+    Set::EMPTY.with(byte)
+}
+
+/// What may stand before a number: no digit, and no letter but those that end an escape.
+const AHEAD: Set = Set::of(b"\x00/:@[^{\xFF", b"`nrtABCDEF");
+const DIGIT: Set = Set::DIGIT;
+const NUMBERS: &[Kind] = &[Kind::UsSsn, Kind::Phone, Kind::CreditCard, Kind::IpAddress];
+
+/// Rules that begin at a mark, and how far behind it.
+const CODES: [(&[Kind], Mark, usize, Code); 18] = [
+    (NUMBERS, [AHEAD, DIGIT, DIGIT, DIGIT], 1, digits::number),
+    (&[Kind::IpAddress], [AHEAD, DIGIT, DIGIT, one(b'.')], 1, digits::number),
+    (&[Kind::IpAddress], [AHEAD, DIGIT, one(b'.'), DIGIT], 1, digits::number),
+    (&[Kind::Phone], [one(b'('), DIGIT, DIGIT, DIGIT], 0, digits::bracketed_phone),
+    (
+        &[Kind::Phone],
+        [one(b'+'), DIGIT, Set::of(b"09", b" -(."), Set::of(b"09", b" -(.")],
+        0,
+        digits::international_phone,
+    ),
+    (
+        &[Kind::Email],
+        [Set::of(b"09azAZ", b"_%+-"), one(b'@'), Set::ALNUM, Set::of(b"09azAZ", b".-")],
+        1,
+        net::email,
+    ),
+    (
+        &[Kind::Password],
+        [one(b':'), one(b'/'), one(b'/'), Set::of(b"09azAZ", b"_:-%.")],
+        0,
+        net::address_password,
+    ),
+    (
+        &[Kind::MacAddress, Kind::IpAddress],
+        [Set::HEX, one(b':'), Set::HEX.with(b':'), Set::HEX.with(b':')],
+        1,
+        net::colons,
+    ),
+    (&[Kind::MacAddress], [Set::HEX, Set::HEX, one(b'-'), Set::HEX], 2, net::dashed_hardware),
+    (&[Kind::PrivateKey], [one(b'-'), one(b'B'), one(b'E'), one(b'G')], 0, block::private_key),
+    (&[Kind::Jwt], [one(b'e'), one(b'y'), Set::UPPER, Set::ALNUM], 0, block::web_token),
+    (&[Kind::Jwt], [one(b'e'), one(b'y'), Set::of(b"09az", b""), Set::ALNUM], 0, block::web_token),
+    (&[Kind::Jwt], [one(b'Z'), one(b'X'), one(b'l'), one(b'K')], 0, block::wrapped_web_token),
+    (&[Kind::Iban], [Set::UPPER, Set::UPPER, DIGIT, DIGIT], 0, block::account),
+    (&[Kind::Address], [DIGIT, one(b' '), Set::UPPER, Set::LOWER], 0, personal::street),
+    (
+        &[Kind::Password],
+        [Set::SPACE, one(b'-'), one(b'u'), Set::of(b"09azAZ", b" =\"':$")],
+        1,
+        header::command_login,
+    ),
+    (&[Kind::Password], [Set::SPACE, one(b'-'), one(b'-'), one(b'u')], 1, header::command_login),
+    (&[Kind::ApiKey], [one(b'd'), one(b'a'), one(b't'), one(b'a')], 0, manifest),
+];
+
+/// Rules that read what follows a word; the flag lets the word stand inside another one.
+const WORDS: [(&[Kind], &[&str], bool, After); 15] = [
+    (
+        &[Kind::ApiKey],
+        &["key", "token", "secret", "credential", "creds", "auth", "api", "access"],
+        true,
+        general,
+    ),
+    (
+        &[Kind::Password],
+        &["password", "passwd", "passphrase", "pwd", "passwort", "_pass"],
+        true,
+        password,
+    ),
+    (&[Kind::ApiKey], &["authorization"], true, |w, at, _, out| header::authorization(w, at, out)),
+    (&[Kind::ApiKey], &["bearer", "basic", "ssws"], false, |w, at, end, out| {
+        header::scheme(w, at, end - at, out);
+    }),
+    (&[Kind::DateOfBirth], &["birth", "born", "dob"], true, |w, _, end, out| {
+        personal::birth(w, end, out)
+    }),
+    (&[Kind::Passport], &["passport", "driver", "driving lic"], true, |w, _, end, out| {
+        personal::document(w, end, out);
+    }),
+    (
+        &[Kind::Phone],
+        &[
+            "phone",
+            "mobile",
+            "tel:",
+            "tel.",
+            "fax",
+            "call me",
+            "call us",
+            "cell",
+            "desk:",
+            "office",
+            "messages to",
+            "answering at",
+            "whatsapp",
+        ],
+        true,
+        |w, _, end, out| personal::named_phone(w, end, out),
+    ),
+    (&[Kind::UsSsn], &["ssn", "social security"], true, |w, _, end, out| {
+        personal::national(w, end, "ssn", out)
+    }),
+    (&[Kind::NationalId], &["insurance"], true, |w, _, end, out| {
+        personal::national(w, end, "insurance", out)
+    }),
+    (&[Kind::NationalId], &["nhs"], false, |w, _, end, out| personal::national(w, end, "nhs", out)),
+    (&[Kind::NationalId], &["aadhaar", "aadhar"], true, |w, _, end, out| {
+        personal::national(w, end, "aadhaar", out)
+    }),
+    (&[Kind::NationalId], &["cpf"], false, |w, _, end, out| personal::national(w, end, "cpf", out)),
+    (&[Kind::NationalId], &["dni", "nif"], false, |w, _, end, out| {
+        personal::national(w, end, "dni", out)
+    }),
+    (&[Kind::NationalId], &["pesel", "bsn"], false, |w, at, end, out| {
+        personal::national(w, end, if end - at == 3 { "bsn" } else { "pesel" }, out);
+    }),
+    (&[Kind::NationalId], &["personnummer", "codice fiscale"], false, |w, at, end, out| {
+        personal::national(
+            w,
+            end,
+            if w.at(at) | 32 == b'p' { "personnummer" } else { "codice" },
+            out,
+        );
+    }),
+];
+
+fn manifest(window: &Window<'_>, at: usize, out: &mut Vec<Found>) {
+    if window.at(at + 4) == b':' && matches!(window.at(at + 5), b'\n' | b'\r' | b' ') {
+        header::manifest(window, at, out);
+    }
+}
