@@ -1,1 +1,65 @@
-fn main() {}
+//! `cargo xtask`: checks and generators of this repository.
+#![forbid(unsafe_code)]
+
+mod binary;
+mod command;
+mod deny;
+mod fuzz;
+mod generate;
+mod repo;
+mod rules;
+mod servers;
+mod soak;
+mod steps;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Checks and generators of this repository")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every check and test but the long ones; what CI runs.
+    #[command(after_help = "Example:\n  cargo xtask test")]
+    Test,
+    /// Run what takes long: all of it, or one by name.
+    #[command(after_help = "Example:\n  cargo xtask soak fuzz --seconds 3600")]
+    Soak(soak::Soak),
+    /// Run fuzz targets: all of them, or one by name.
+    #[command(after_help = "Example:\n  cargo xtask fuzz config --seconds 60")]
+    Fuzz(fuzz::Fuzz),
+    /// Write the files that are made from the code.
+    #[command(after_help = "Example:\n  cargo xtask generate --check")]
+    Generate {
+        /// Write nothing; fail when a file is not up to date.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Hold the repository against its own rules.
+    #[command(after_help = "Example:\n  cargo xtask rules")]
+    Rules,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Test => return test::run(),
+        Task::Soak(soak) => soak.run(),
+        Task::Fuzz(fuzz) => fuzz.run(),
+        Task::Generate { check } => generate::run(check),
+        Task::Rules => rules::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
