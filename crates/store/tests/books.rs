@@ -137,8 +137,9 @@ async fn requests_and_answers_outlive_the_process() {
     let denied = Approval { state, ..denied };
     let latest = book.list(ApprovalFilter::Latest, 9).await.unwrap();
     assert_eq!(latest, [pending.clone(), denied, want]);
-    assert_eq!(book.list(ApprovalFilter::Latest, 1).await.unwrap(), [pending.clone()]);
-    assert_eq!(book.list(ApprovalFilter::Pending, 9).await.unwrap(), [pending]);
+    let newest = [pending];
+    assert_eq!(book.list(ApprovalFilter::Latest, 1).await.unwrap(), newest);
+    assert_eq!(book.list(ApprovalFilter::Pending, 9).await.unwrap(), newest);
     assert_eq!(book.find(ApprovalId(99)).await.unwrap(), None);
     assert_eq!(book.find(ApprovalId(u64::MAX)).await.unwrap(), None);
 }
