@@ -1,5 +1,7 @@
 //! What one decision of the built-in chain costs, from the bytes of the input to the verdict.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what cannot be set up cannot be measured")]
+
 use std::sync::Arc;
 
 use bakerst_guard::document::Node;

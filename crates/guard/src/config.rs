@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::document::{Fault, Node};
 use crate::rails::{self, BUILT_IN, NOT_BUILT};
-use crate::{Guardrail, Mode, OnError, Registry};
+use crate::{CommandPlace, Guardrail, Mode, OnError, Registry};
 
 /// A policy as it is written, with every default filled in.
 #[derive(Clone, Debug, Serialize)]
@@ -118,10 +118,10 @@ pub struct ToolEntry {
     /// Whether a person must approve each call; by default, of destructive tools.
     #[serde(default, alias = "requiresApproval", skip_serializing_if = "Option::is_none")]
     pub requires_approval: Option<bool>,
-    /// Where its input holds a command line, as a JSON pointer: those are held against
+    /// Where its input holds a command: commands are read, and held against
     /// `command_allowlist`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub command: Option<String>,
+    pub command: Option<CommandPlace>,
     /// What its arguments must look like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
@@ -358,11 +358,6 @@ pub(crate) fn read_tools(
         if let Some(schema) = &entry.schema {
             rails::schema_validation::compile(schema)
                 .map_err(|why| fault(format!("the schema of `{name}` cannot be used: {why}")))?;
-        }
-        if let Some(pointer) = entry.command.as_ref().filter(|pointer| !pointer.starts_with('/')) {
-            return Err(fault(format!(
-                "`command` is `{pointer}`, expected a JSON pointer such as `/command`"
-            )));
         }
     }
     Ok(tools)

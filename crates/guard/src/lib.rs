@@ -11,6 +11,7 @@
 
 pub mod approval;
 mod chain;
+mod command;
 mod config;
 mod consumer;
 pub mod document;
@@ -21,6 +22,7 @@ pub mod rails;
 mod subject;
 
 pub use chain::{Answer, ApprovalNeed, Chain, Decision, Query, Run, Step, Word};
+pub use command::CommandPlace;
 pub use config::{Example, Guardrails, PatternEntry, PolicySource, RailConfig, RailEntry};
 pub use config::{Risk, Threshold, ToolEntry};
 pub use consumer::{Passthrough, Unguarded};

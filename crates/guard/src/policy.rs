@@ -9,6 +9,7 @@ use bakerst_model::{
     Verdict,
 };
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::approval::{ApprovalRequest, AskedBecause};
@@ -271,6 +272,13 @@ impl Policy {
         Loggable::new(json, self.limits.record_input_bytes_max)
     }
 
+    /// A value as the log may keep it, as JSON: without secrets, and no longer than
+    /// `record_input_bytes_max`; a cut is stated.
+    #[must_use]
+    pub fn loggable_json(&self, value: &Value) -> Box<RawValue> {
+        self.loggable(value).into_json()
+    }
+
     /// A text as the log may keep it.
     #[must_use]
     pub fn loggable_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
@@ -338,7 +346,7 @@ fn compile_chain(source: &PolicySource, policy: Digest) -> Result<Chain, Fault> 
             }
             RailConfig::ToolPolicy(tool_policy::Config {}) => Arc::new(ToolPolicy::new(source)),
             RailConfig::DestructiveGate(config) => {
-                Arc::new(DestructiveGate::new(config).map_err(unusable)?)
+                Arc::new(DestructiveGate::new(config, source).map_err(unusable)?)
             }
             RailConfig::HumanApproval(config) => {
                 // In mode `monitor` nobody is asked, and what nobody can answer is denied.

@@ -1,9 +1,12 @@
 //! A call as guardrails see it: itself, the facts, and its texts in one piece.
 
+use std::cell::OnceCell;
+
+use bakerst_detect::command::Reading;
 use bakerst_model::ToolCall;
 use serde_json::Value;
 
-use crate::Facts;
+use crate::{CommandPlace, Facts};
 
 /// What a guardrail judges.
 #[derive(Debug)]
@@ -14,6 +17,7 @@ pub struct Subject<'c> {
     pub facts: Facts,
     text: String,
     values_end: usize,
+    command: OnceCell<Reading>,
 }
 
 impl<'c> Subject<'c> {
@@ -25,7 +29,7 @@ impl<'c> Subject<'c> {
         push_values(input, &mut text);
         let values_end = text.len();
         push_keys(input, &mut text);
-        Self { call, facts, text, values_end }
+        Self { call, facts, text, values_end, command: OnceCell::new() }
     }
 
     /// Every string value of the input, a line each, so that words which are split over several
@@ -33,6 +37,21 @@ impl<'c> Subject<'c> {
     #[must_use]
     pub fn values(&self) -> &str {
         self.text.get(..self.values_end).unwrap_or_default()
+    }
+
+    /// Every string value but those at `place`.
+    pub(crate) fn values_besides(&self, place: &CommandPlace) -> String {
+        let mut rest = self.call.input.expose().clone();
+        place.clear(&mut rest);
+        let mut text = String::new();
+        push_values(&rest, &mut text);
+        text
+    }
+
+    /// What the call's command would do. A tool has one place for it, so the first reading serves
+    /// every guardrail.
+    pub(crate) fn command(&self, place: &CommandPlace) -> &Reading {
+        self.command.get_or_init(|| place.read(self.call.input.expose()))
     }
 
     /// Every string value and then every key of the input.

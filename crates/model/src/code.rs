@@ -95,6 +95,7 @@ codes! {
     CommandUnreadable = "GRD-035", Approver, final, "it cannot be told which programs the command would run", "approve the request, or send one plain command";
     FlaggedTool = "GRD-040", Approver, final, "the tool is flagged as destructive", "approve the request, or take the tool off `flagged_tools`";
     FlaggedPattern = "GRD-041", Approver, final, "the input holds a pattern that is flagged as destructive", "approve the request, or take the pattern off `flagged_patterns`";
+    DestructiveCommand = "GRD-042", Approver, final, "the command would destroy something, or hand over control", "approve the request, or send a command that only looks, or a dry run";
     ApprovalPending = "GRD-050", Approver, retry, "a person has been asked and has not answered yet", "`bakerst approvals list`, then `approve` or `deny`; send the same call again with its `approvalId`";
     ApprovalDenied = "GRD-051", Approver, final, "a person denied the call", "talk to whoever denied it; the record names them";
     ApprovalExpired = "GRD-052", Approver, final, "nobody answered in time", "make the call again while somebody can answer, or raise `timeout_seconds`";
@@ -119,11 +120,15 @@ codes! {
     NoSuchToken = "API-015", Agent, final, "there is no such token", "`bakerst token list` shows those there are";
     TokenNameTaken = "API-016", Agent, final, "another token has this name", "choose another name, or revoke the other token first";
     StoreFailed = "API-017", Operator, retry, "the state database failed", "see the message; check the disk and the rights of the state folder";
+    HeadTooLong = "API-018", Agent, final, "the request's head is too long", "send fewer or shorter headers; the message names the limit";
+    HeadTooSlow = "API-019", Agent, retry, "the request's head did not arrive in time", "send it faster, or raise `header_millis_max`";
 
     TokenMissing = "AUT-001", Agent, final, "no bearer token was sent", "send `authorization: Bearer TOKEN`; `bakerst token create` makes one";
     TokenWrong = "AUT-002", Agent, final, "the bearer token is not known", "make a new one: `bakerst token create`";
     RoleMissing = "AUT-003", Agent, final, "the token is not good for this path", "make a token with the role that the message names";
     AgentMismatch = "AUT-004", Agent, final, "the token is bound to another agent", "use that agent's own token, or leave `agent` out";
+    HostNotOurs = "AUT-005", Agent, final, "the request is meant for another host, or comes from a web page", "call by `127.0.0.1`, `localhost` or the address that is listened on, and not from a browser";
+    AccountWrong = "AUT-006", Agent, final, "the control socket is not for this account", "use the account that runs `bakerst up`, or root";
 
     LogUnwritable = "AUD-001", Operator, retry, "the audit log cannot be written, so nothing is allowed", "free space on the disk of the state folder and check its rights";
     LogClosed = "AUD-002", Operator, final, "the audit log is closed since an earlier failure, so nothing is allowed", "mend the disk, then restart: the log checks and repairs itself";

@@ -27,8 +27,10 @@ fn fault_of(error: &serde_saphyr::Error) -> Fault {
     // The first line holds the message; a drawing of the source may follow.
     let error = error.without_snippet();
     let words = error.to_string();
-    let message = words.lines().next().unwrap_or("not YAML").trim_end_matches('.').to_owned();
-    let fault = Fault::new(Code::ConfigSyntax, message);
+    let first = words.lines().next().unwrap_or("not YAML");
+    // The place is told apart, so it need not be told twice.
+    let message = first.split_once(" at line ").map_or(first, |(message, _)| message);
+    let fault = Fault::new(Code::ConfigSyntax, message.trim_end_matches('.'));
     match error.location().and_then(position) {
         Some(at) => fault.at(at),
         None => fault,

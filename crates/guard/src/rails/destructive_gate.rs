@@ -1,11 +1,20 @@
-//! Flags tools and words that destroy.
+//! Flags tools, commands and words that destroy.
+//!
+//! A command is read, not searched: what it would do decides. The words that a policy flags count
+//! beside that, but for a command that was read whole and only looks: `echo "rm -rf"` mentions and
+//! does not do. Regular expressions always count; whoever writes one has said exactly what they
+//! mean.
 
-use bakerst_detect::pattern::{PatternError, PatternSet};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bakerst_detect::command::{Effect, Lang, Reading, Why, read};
+use bakerst_detect::pattern::{Pattern, PatternError, PatternSet};
 use bakerst_model::{Code, Escaped, Reason};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{PatternEntry, compiled};
-use crate::{Check, Guardrail, Subject, Undecided};
+use crate::config::{PatternEntry, PolicySource, RailConfig, compiled};
+use crate::{Check, CommandPlace, Guardrail, Subject, Undecided};
 
 /// What is flagged, and what follows.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -28,37 +37,118 @@ enum Action {
 #[derive(Debug)]
 pub struct DestructiveGate {
     tools: Vec<String>,
-    patterns: PatternSet,
+    words: PatternSet,
+    regexes: PatternSet,
+    /// Where tools hold commands.
+    commands: HashMap<Arc<str>, CommandPlace>,
     action: Action,
 }
 
 impl DestructiveGate {
-    pub(crate) fn new(config: &Config) -> Result<Self, PatternError> {
+    pub(crate) fn new(config: &Config, source: &PolicySource) -> Result<Self, PatternError> {
+        let patterns = compiled(&config.flagged_patterns);
+        let (words, regexes): (Vec<_>, Vec<_>) =
+            patterns.into_iter().partition(|pattern| matches!(pattern, Pattern::Words(_)));
+        let commands = source
+            .tools
+            .iter()
+            .filter_map(|(name, entry)| Some((Arc::from(name.as_str()), entry.command.clone()?)));
         Ok(Self {
             tools: config.flagged_tools.clone(),
-            patterns: PatternSet::new(&compiled(&config.flagged_patterns))?,
+            words: PatternSet::new(&words)?,
+            regexes: PatternSet::new(&regexes)?,
+            commands: commands.collect(),
             action: config.action,
         })
     }
+
+    /// The gate of a policy, to judge commands by themselves; of a policy without one, a gate that
+    /// flags no words.
+    ///
+    /// # Errors
+    /// When one of the policy's patterns cannot be used.
+    pub fn of(source: &PolicySource) -> Result<Self, PatternError> {
+        let mut enabled = source.guardrails.chain.iter().filter(|entry| entry.enabled);
+        let config = enabled.find_map(|entry| match &entry.config {
+            RailConfig::DestructiveGate(config) => Some(config.clone()),
+            _ => None,
+        });
+        Self::new(&config.unwrap_or_default(), source)
+    }
+
+    /// Judges a command by itself: every reason against it, the strictest first.
+    #[must_use]
+    pub fn judge_command(&self, text: &str, lang: Lang) -> Vec<Check> {
+        let reading = read(text, lang);
+        let mut checks = self.judge_reading(&reading);
+        let words = if only_looks(&reading) { None } else { self.flagged(&self.words, text) };
+        checks.extend(words.or_else(|| self.flagged(&self.regexes, text)));
+        checks
+    }
+
+    fn judge_reading(&self, reading: &Reading) -> Vec<Check> {
+        let mut whys: Vec<&Why> = reading.reasons.iter().collect();
+        whys.sort_by_key(|why| std::cmp::Reverse(why.effect));
+        whys.into_iter().map(|why| self.judge_why(why)).collect()
+    }
+
+    fn judge_why(&self, Why { effect, words, rule }: &Why) -> Check {
+        let quoted =
+            if words.is_empty() { String::new() } else { format!("`{}`: ", Escaped(words)) };
+        match effect {
+            Effect::Destructive => {
+                let message = format!("the command would destroy: {quoted}{rule}");
+                self.flag(Reason::new(Code::DestructiveCommand, message))
+            }
+            Effect::Read | Effect::Write | Effect::Unknown => {
+                let message =
+                    format!("it cannot be told what the command would do: {quoted}{rule}");
+                Check::Escalate(Reason::new(Code::CommandUnreadable, message))
+            }
+        }
+    }
+
+    fn flagged(&self, patterns: &PatternSet, text: &str) -> Option<Check> {
+        let found = patterns.first_match(text)?;
+        let quoted: String = text.get(found.span).unwrap_or_default().chars().take(80).collect();
+        let message = format!("the input holds the flagged pattern `{}`", Escaped(&quoted));
+        Some(self.flag(Reason::new(Code::FlaggedPattern, message)))
+    }
+
+    fn flag(&self, reason: Reason) -> Check {
+        match self.action {
+            Action::RequireApproval => Check::Escalate(reason),
+            Action::Deny => Check::Reject(reason),
+        }
+    }
+}
+
+/// Whether a command was read whole and changes nothing.
+fn only_looks(reading: &Reading) -> bool {
+    reading.effect == Effect::Read
 }
 
 impl Guardrail for DestructiveGate {
     fn check(&self, subject: &Subject<'_>) -> Result<Check, Undecided> {
         let tool = subject.call.tool.as_str();
-        let reason = if self.tools.iter().any(|flagged| flagged == tool) {
+        if self.tools.iter().any(|flagged| flagged == tool) {
             let message = format!("the tool `{}` is flagged as destructive", Escaped(tool));
-            Reason::new(Code::FlaggedTool, message)
-        } else if let Some(found) = self.patterns.first_match(subject.values()) {
-            let words = subject.values().get(found.span).unwrap_or_default();
-            let quoted: String = words.chars().take(80).collect();
-            let message = format!("the input holds the flagged pattern `{}`", Escaped(&quoted));
-            Reason::new(Code::FlaggedPattern, message)
-        } else {
-            return Ok(Check::Approve);
+            return Ok(self.flag(Reason::new(Code::FlaggedTool, message)));
+        }
+        let words = match self.commands.get(tool) {
+            None => self.flagged(&self.words, subject.values()),
+            Some(place) => {
+                let reading = subject.command(place);
+                if let Some(check) = self.judge_reading(reading).into_iter().next() {
+                    return Ok(check);
+                }
+                match only_looks(reading) {
+                    true => self.flagged(&self.words, &subject.values_besides(place)),
+                    false => self.flagged(&self.words, subject.values()),
+                }
+            }
         };
-        Ok(match self.action {
-            Action::RequireApproval => Check::Escalate(reason),
-            Action::Deny => Check::Reject(reason),
-        })
+        let found = words.or_else(|| self.flagged(&self.regexes, subject.values()));
+        Ok(found.unwrap_or(Check::Approve))
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use bakerst_detect::command::{Reading, read};
+use bakerst_detect::command::Programs;
 use bakerst_model::{Code, Escaped, Reason};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::{PolicySource, Risk, Threshold, ToolEntry};
-use crate::{Check, Guardrail, Subject, Undecided};
+use crate::{Check, CommandPlace, Guardrail, Subject, Undecided};
 
 /// Nothing to set yet: the tools stand under `tools`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -27,8 +27,8 @@ pub struct ToolPolicy {
 struct Tool {
     asks: bool,
     thresholds: Vec<Threshold>,
-    /// Where the input holds a command line.
-    command: Option<String>,
+    /// Where the input holds a command.
+    command: Option<CommandPlace>,
 }
 
 impl ToolPolicy {
@@ -61,7 +61,9 @@ impl Guardrail for ToolPolicy {
         };
         let input = subject.call.input.expose();
         let command = match (&tool.command, &self.allowlist) {
-            (Some(pointer), Some(allowlist)) => check_command(input.pointer(pointer), allowlist),
+            (Some(place), Some(allowlist)) => {
+                check_programs(&subject.command(place).programs, allowlist)
+            }
             _ => Check::Approve,
         };
         if command != Check::Approve {
@@ -78,19 +80,13 @@ impl Guardrail for ToolPolicy {
 
 /// Every program that the command would start must be on the list; where that cannot be told, a
 /// person decides.
-fn check_command(command: Option<&Value>, allowlist: &[String]) -> Check {
-    let unreadable = |why: &str| {
-        let message = format!("it cannot be told which programs the command would run: {why}");
-        Check::Escalate(Reason::new(Code::CommandUnreadable, message))
-    };
-    let line = match command {
-        Some(Value::String(line)) => line,
-        Some(_) => return unreadable("it is not a text"),
-        None => return unreadable("there is none"),
-    };
-    let programs = match read(line) {
-        Reading::Programs(programs) => programs,
-        Reading::CannotTell(why) => return unreadable(why),
+fn check_programs(programs: &Programs, allowlist: &[String]) -> Check {
+    let programs = match programs {
+        Programs::Known(programs) => programs,
+        Programs::CannotTell(why) => {
+            let message = format!("it cannot be told which programs the command would run: {why}");
+            return Check::Escalate(Reason::new(Code::CommandUnreadable, message));
+        }
     };
     match programs.iter().find(|program| !allowlist.contains(program)) {
         None => Check::Approve,
