@@ -78,7 +78,7 @@ impl Engine {
         let asked = |of: &[Kind]| of.iter().any(|kind| kinds.contains(kind));
         let codes = CODES.iter().filter(|(of, ..)| asked(of));
         marks.extend(
-            codes.map(|(_, mark, skip, run)| (*mark, Try::Code { run: *run, skip: *skip })),
+            codes.map(|(_, mark, skip, run)| (padded(*mark), Try::Code { run: *run, skip: *skip })),
         );
         for (of, words, inside, run) in WORDS.iter().filter(|(of, ..)| asked(of)) {
             debug_assert!(!of.is_empty());
@@ -113,22 +113,20 @@ impl Engine {
             }
             self.keep_asked(out, before);
         }
-        let mut next = from;
-        while let Some((at, mask)) = self.filter.next(text, next, to) {
+        for at in self.filter.candidates(text, from, to) {
+            let mut four = [0; WIDTH];
+            let seen = text.get(at..text.len().min(at + WIDTH)).unwrap_or_default();
+            four.iter_mut().zip(seen).for_each(|(to, from)| *to = *from);
             let window = Window::new(text, at, whole);
             let before = out.len();
-            let four = [0, 1, 2, 3].map(|step| text.get(at + step).copied().unwrap_or_default());
-            for what in self.filter.entries(mask, four) {
+            for what in self.filter.entries(four) {
                 self.attempt(what, &window, at, out);
             }
             if window.starved() {
                 out.truncate(before);
                 return at;
             }
-            if out.len() > before {
-                self.keep_asked(out, before);
-            }
-            next = at + 1;
+            self.keep_asked(out, before);
         }
         to.max(from)
     }
@@ -226,6 +224,10 @@ fn word_mark(word: &str) -> Mark {
     [(); WIDTH].map(|()| bytes.next().map_or(Set::ANY, |byte| Set::EMPTY.with(byte).folded()))
 }
 
+fn padded([a, b, c, d]: [Set; 4]) -> Mark {
+    [a, b, c, d, Set::ANY, Set::ANY]
+}
+
 const fn one(byte: u8) -> Set {
     Set::EMPTY.with(byte)
 }
@@ -236,7 +238,7 @@ const DIGIT: Set = Set::DIGIT;
 const NUMBERS: &[Kind] = &[Kind::UsSsn, Kind::Phone, Kind::CreditCard, Kind::IpAddress];
 
 /// Rules that begin at a mark, and how far behind it.
-const CODES: [(&[Kind], Mark, usize, Code); 18] = [
+const CODES: [(&[Kind], [Set; 4], usize, Code); 18] = [
     (NUMBERS, [AHEAD, DIGIT, DIGIT, DIGIT], 1, digits::number),
     (&[Kind::IpAddress], [AHEAD, DIGIT, DIGIT, one(b'.')], 1, digits::number),
     (&[Kind::IpAddress], [AHEAD, DIGIT, one(b'.'), DIGIT], 1, digits::number),
