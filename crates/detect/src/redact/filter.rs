@@ -11,7 +11,7 @@ use super::set::Set;
 /// How many neighbouring bytes a mark has.
 pub(crate) const WIDTH: usize = 6;
 /// How many of them every place is tested for; the others are looked at where those agree.
-const FIRST: usize = 4;
+const FIRST: usize = 6;
 const BUCKETS: usize = 64;
 /// Places tested before the first branch.
 const STRIDE: usize = 16;
@@ -29,8 +29,7 @@ pub(crate) struct Filter<T> {
 impl<T: Copy> Filter<T> {
     /// Deals marks into buckets, alike ones together, so that few places fit a bucket by accident.
     pub(crate) fn new(mut marks: Vec<(Mark, T)>) -> Self {
-        let key = |mark: &Mark| mark.map(|set| set.bytes().next().map(|b| b.to_ascii_lowercase()));
-        marks.sort_by_key(|(mark, _)| (mark.map(|set| set.len() > 2), key(mark)));
+        marks.sort_by_key(|(mark, _)| mark.map(|set| set.words()));
         let mut groups: Vec<Vec<(Mark, T)>> = Vec::new();
         for (mark, what) in marks {
             match groups.last_mut() {
@@ -40,9 +39,7 @@ impl<T: Copy> Filter<T> {
                 _ => groups.push(vec![(mark, what)]),
             }
         }
-        while groups.len() > BUCKETS {
-            merge_cheapest(&mut groups);
-        }
+        let groups = cluster(groups);
         let mut tables = [[0_u64; 256]; WIDTH];
         for (bucket, group) in groups.iter().enumerate() {
             for (table, set) in tables.iter_mut().zip(joined(group)) {
@@ -52,6 +49,10 @@ impl<T: Copy> Filter<T> {
             }
         }
         Self { tables, buckets: groups }
+    }
+
+    pub(crate) fn sizes(&self) -> Vec<usize> {
+        self.buckets.iter().map(Vec::len).collect()
     }
 
     /// The candidates from `from` on and before `to`, in order.
@@ -85,9 +86,9 @@ impl<T: Copy> Filter<T> {
 
     #[inline(always)]
     fn fits(&self, four: &[u8; FIRST]) -> u64 {
-        let [a, b, c, d, ..] = &self.tables;
-        let [w, x, y, z] = *four;
-        look(a, w) & look(b, x) & look(c, y) & look(d, z)
+        let [a, b, c, d, e, f] = &self.tables;
+        let [u, v, w, x, y, z] = *four;
+        look(a, u) & look(b, v) & look(c, w) & look(d, x) & look(e, y) & look(f, z)
     }
 }
 
@@ -123,7 +124,9 @@ impl<T: Copy> Candidates<'_, T> {
         }
         while self.next < self.to {
             let byte = |step: usize| self.text.get(self.next + step).copied().unwrap_or_default();
-            self.bits = u32::from(self.filter.fits(&[byte(0), byte(1), byte(2), byte(3)]) != 0);
+            self.bits = u32::from(
+                self.filter.fits(&[byte(0), byte(1), byte(2), byte(3), byte(4), byte(5)]) != 0,
+            );
             self.block = self.next;
             self.next += 1;
             if self.bits != 0 {
@@ -165,37 +168,65 @@ fn joined<T>(group: &[(Mark, T)]) -> Mark {
 
 /// How often a place fits by accident, from how common its bytes are.
 pub(crate) fn cost(mark: &Mark) -> u64 {
-    let first = mark.iter().take(FIRST);
-    first.map(|set| set.bytes().map(weight).sum::<u64>().max(1)).product()
+    mark.iter().map(|set| weight(set).max(1)).product()
 }
 
-fn weight(byte: u8) -> u64 {
-    match byte {
-        b' ' | b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' => 20,
-        b'a'..=b'z' => 9,
-        b'0'..=b'9' => 8,
-        b'A'..=b'Z' | b'.' | b',' | b'-' | b'_' | b':' | b'=' | b'/' | b'"' | b'\n' => 4,
-        128.. => 1,
-        _ => 2,
-    }
+/// How common the bytes of a set are in prose, code and logs, in about thousandths; digits count
+/// for more, since they come in runs.
+fn weight(set: &Set) -> u64 {
+    const CLASSES: [(Set, u64); 6] = [
+        (Set::of(b"", b" etaoinsr"), 40),
+        (Set::of(b"az", b""), 10),
+        (Set::of(b"09", b""), 60),
+        (Set::of(b"", b".,-_:=/\"\n"), 20),
+        (Set::of(b"AZ", b""), 4),
+        (Set::of(b"\x00\x7F", b""), 1),
+    ];
+    CLASSES.iter().map(|(class, weight)| u64::from(set.common(class)) * weight).sum()
 }
 
-/// Joins the two neighbours that cost the least together.
-fn merge_cheapest<T>(groups: &mut Vec<Vec<(Mark, T)>>) {
-    let marks: Vec<(Mark, u64)> =
-        groups.iter().map(|group| joined(group)).map(|mark| (mark, cost(&mark))).collect();
-    let mut best = (u64::MAX, 0);
-    for (left, pair) in marks.array_windows::<2>().enumerate() {
-        let [(mark, alone), (other, other_alone)] = pair;
-        let mut both = *mark;
-        both.iter_mut().zip(other).for_each(|(set, more)| *set = set.union(more));
-        best = best.min((cost(&both).saturating_sub(alone + other_alone), left));
+/// Joins the two groups that cost the least together until each has a bucket.
+fn cluster<T>(groups: Vec<Vec<(Mark, T)>>) -> Vec<Vec<(Mark, T)>> {
+    let mut slots: Vec<Option<(Mark, Vec<(Mark, T)>)>> =
+        groups.into_iter().map(|group| Some((joined(&group), group))).collect();
+    let mut best: Vec<(u64, usize)> = (0..slots.len()).map(|row| cheapest(&slots, row)).collect();
+    for _ in BUCKETS..slots.len() {
+        let Some((row, &(_, column))) = best.iter().enumerate().min_by_key(|(_, best)| **best)
+        else {
+            break;
+        };
+        let taken = slots.get_mut(column).and_then(Option::take);
+        if let (Some(Some((mark, group))), Some((more, moved))) = (slots.get_mut(row), taken) {
+            *mark = union(mark, &more);
+            group.extend(moved);
+        }
+        for at in 0..best.len() {
+            let stale = at == row
+                || at == column
+                || best.get(at).is_some_and(|(_, with)| *with == row || *with == column);
+            if let (true, Some(entry)) = (stale, best.get_mut(at)) {
+                *entry = cheapest(&slots, at);
+            }
+        }
     }
-    let (_, left) = best;
-    let moved = groups.remove(left + 1);
-    if let Some(group) = groups.get_mut(left) {
-        group.extend(moved);
-    }
+    slots.into_iter().flatten().map(|(_, group)| group).collect()
+}
+
+/// The cheapest partner of a group among those after it, and what joining them adds.
+fn cheapest<T>(slots: &[Option<(Mark, Vec<(Mark, T)>)>], row: usize) -> (u64, usize) {
+    let Some(Some((mark, _))) = slots.get(row) else { return (u64::MAX, row) };
+    let later = slots.iter().enumerate().skip(row + 1);
+    let added = later.filter_map(|(column, slot)| {
+        let (other, _) = slot.as_ref()?;
+        Some((cost(&union(mark, other)).saturating_sub(cost(mark) + cost(other)), column))
+    });
+    added.min().unwrap_or((u64::MAX, row))
+}
+
+fn union(mark: &Mark, other: &Mark) -> Mark {
+    let mut both = *mark;
+    both.iter_mut().zip(other).for_each(|(set, more)| *set = set.union(more));
+    both
 }
 
 #[cfg(test)]
