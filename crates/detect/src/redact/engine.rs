@@ -3,6 +3,8 @@
 //! The filter names candidates, each candidate's rules are tried, and every rule sees the text
 //! through a window, so the same code runs on whole texts and on streams.
 
+use std::sync::LazyLock;
+
 use super::assign;
 use super::block;
 use super::digits;
@@ -41,21 +43,28 @@ struct Group {
     secrets: Vec<usize>,
 }
 
-/// The rules of the kinds that a policy asked for.
+/// The rules of all kinds. They are the same for every policy and built once.
 #[derive(Debug)]
-pub(crate) struct Engine {
+struct Rules {
     filter: Filter<Try>,
     secrets: Vec<Secret>,
     groups: Vec<Group>,
+}
+
+static RULES: LazyLock<Rules> = LazyLock::new(Rules::new);
+
+/// The rules, and the kinds that a policy asked for.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    rules: &'static Rules,
     kinds: Vec<Kind>,
     /// The place of the kinds among the rules of the policy.
     rank: usize,
 }
 
-impl Engine {
-    pub(crate) fn new(kinds: &[Kind], rank: usize) -> Self {
-        let (mut secrets, _) = pack::secrets();
-        secrets.retain(|secret| kinds.contains(&secret.kind));
+impl Rules {
+    fn new() -> Self {
+        let (secrets, _) = pack::secrets();
         let mut groups: Vec<Group> = Vec::new();
         let mut marks = Vec::new();
         for (place, secret) in secrets.iter().enumerate() {
@@ -72,22 +81,20 @@ impl Engine {
             }));
         }
         let named = groups.iter().enumerate();
-        marks.extend(
-            named.map(|(group, Group { name, .. })| (word_mark(name), Try::Named { group })),
-        );
-        let asked = |of: &[Kind]| of.iter().any(|kind| kinds.contains(kind));
-        let codes = CODES.iter().filter(|(of, ..)| asked(of));
-        marks.extend(
-            codes.map(|(_, mark, skip, run)| (*mark, Try::Code { run: *run, skip: *skip })),
-        );
-        for (of, words, inside, run) in WORDS.iter().filter(|(of, ..)| asked(of)) {
-            debug_assert!(!of.is_empty());
-            let after = |word: &&'static str| {
-                (word_mark(word), Try::After { word, inside: *inside, run: *run })
-            };
-            marks.extend(words.iter().map(after));
+        marks.extend(named.map(|(group, of)| (word_mark(of.name), Try::Named { group })));
+        marks.extend(CODES.map(|(mark, skip, run)| (mark, Try::Code { run, skip })));
+        for (words, inside, run) in WORDS {
+            marks.extend(
+                words.iter().map(|word| (word_mark(word), Try::After { word, inside, run })),
+            );
         }
-        Self { filter: Filter::new(marks), secrets, groups, kinds: kinds.to_vec(), rank }
+        Self { filter: Filter::new(marks), secrets, groups }
+    }
+}
+
+impl Engine {
+    pub(crate) fn new(kinds: &[Kind], rank: usize) -> Self {
+        Self { rules: &RULES, kinds: kinds.to_vec(), rank }
     }
 
     /// Reports what the rules find from a place on, and returns the first place that is not
@@ -103,34 +110,44 @@ impl Engine {
         out: &mut Vec<Found>,
     ) -> usize {
         let to = if whole { text.len() } else { text.len().saturating_sub(WIDTH - 1) };
-        if opens && from == 0 && to > 0 && text.first().is_some_and(u8::is_ascii_digit) {
-            let window = Window::new(text, 0, whole);
-            let before = out.len();
-            digits::number(&window, 0, out);
-            if window.starved() {
-                out.truncate(before);
-                return 0;
-            }
-            self.keep_asked(out, before);
+        if opens && from == 0 && !self.opening(text, whole, out) {
+            return 0;
         }
-        let mut next = from;
-        while let Some((at, mask)) = self.filter.next(text, next, to) {
+        for at in self.rules.filter.candidates(text, from, to) {
+            let mut four = [0; WIDTH];
+            let seen = text.get(at..text.len().min(at + WIDTH)).unwrap_or_default();
+            four.iter_mut().zip(seen).for_each(|(to, from)| *to = *from);
             let window = Window::new(text, at, whole);
             let before = out.len();
-            let four = [0, 1, 2, 3].map(|step| text.get(at + step).copied().unwrap_or_default());
-            for what in self.filter.entries(mask, four) {
+            for what in self.rules.filter.entries(four) {
                 self.attempt(what, &window, at, out);
             }
             if window.starved() {
                 out.truncate(before);
                 return at;
             }
-            if out.len() > before {
-                self.keep_asked(out, before);
-            }
-            next = at + 1;
+            self.keep_asked(out, before);
         }
         to.max(from)
+    }
+
+    /// Tries the rules whose mark begins a byte early at the first byte, which has none before it;
+    /// false if they have to wait.
+    fn opening(&self, text: &[u8], whole: bool, out: &mut Vec<Found>) -> bool {
+        let mut bytes = [0; WIDTH];
+        bytes.iter_mut().skip(1).zip(text).for_each(|(to, from)| *to = *from);
+        let window = Window::new(text, 0, whole);
+        for what in self.rules.filter.entries(bytes) {
+            if let Try::Code { run, skip: skip @ 1.. } = what {
+                run(&window, skip - 1, out);
+            }
+        }
+        if window.starved() || !whole && text.len() < WIDTH {
+            out.clear();
+            return false;
+        }
+        self.keep_asked(out, 0);
+        true
     }
 
     /// Drops what a rule found of a kind that was not asked for.
@@ -150,7 +167,7 @@ impl Engine {
         match what {
             Try::Token { secret, shape, offset } => {
                 if let (Some(secret), Some(start)) =
-                    (self.secrets.get(secret), at.checked_sub(offset))
+                    (self.rules.secrets.get(secret), at.checked_sub(offset))
                 {
                     out.extend(token(secret, shape, window, start));
                 }
@@ -166,12 +183,12 @@ impl Engine {
     }
 
     fn named(&self, group: usize, window: &Window<'_>, at: usize, out: &mut Vec<Found>) {
-        let Some(Group { name, secrets }) = self.groups.get(group) else { return };
+        let Some(Group { name, secrets }) = self.rules.groups.get(group) else { return };
         if !window.has_word(at, name) || name.len() <= 4 && !window.begins(at) {
             return;
         }
         let Some(place) = assign::value_after(window, at + name.len()) else { return };
-        for secret in secrets.iter().filter_map(|place| self.secrets.get(*place)) {
+        for secret in secrets.iter().filter_map(|place| self.rules.secrets.get(*place)) {
             let ends = secret.shapes.iter().filter_map(|shape| {
                 let end = shape.end(window, place.start)?;
                 let next = window.at(end);
@@ -232,82 +249,78 @@ const fn one(byte: u8) -> Set {
 
 /// What may stand before a number: no digit, and no letter but those that end an escape.
 const AHEAD: Set = Set::of(b"\x00/:@[^{\xFF", b"`nrtABCDEF");
+/// What may stand before an address written in hexadecimal groups.
+const BREAK: Set = Set::of(b"\x00,;@[^{\xFF", b"`");
+const ANY: Set = Set::ANY;
 const DIGIT: Set = Set::DIGIT;
-const NUMBERS: &[Kind] = &[Kind::UsSsn, Kind::Phone, Kind::CreditCard, Kind::IpAddress];
+const HEX: Set = Set::HEX;
+const COLON: Set = one(b':');
+const DOT: Set = one(b'.');
+const GROUP: Set = Set::HEX.with(b':');
+const GAP: Set = Set::of(b"09", b" -(.");
 
-/// Rules that begin at a mark, and how far behind it.
-const CODES: [(&[Kind], Mark, usize, Code); 18] = [
-    (NUMBERS, [AHEAD, DIGIT, DIGIT, DIGIT], 1, digits::number),
-    (&[Kind::IpAddress], [AHEAD, DIGIT, DIGIT, one(b'.')], 1, digits::number),
-    (&[Kind::IpAddress], [AHEAD, DIGIT, one(b'.'), DIGIT], 1, digits::number),
-    (&[Kind::Phone], [one(b'('), DIGIT, DIGIT, DIGIT], 0, digits::bracketed_phone),
+/// Rules that begin at a mark, or so many bytes behind it.
+const CODES: [(Mark, usize, Code); 24] = [
+    ([AHEAD, DIGIT, DIGIT, DIGIT, DIGIT, Set::of(b"09", b" -")], 1, digits::number),
+    ([AHEAD, DIGIT, DIGIT, DIGIT, Set::of(b"", b" -."), DIGIT], 1, digits::number),
+    ([AHEAD, DIGIT, DIGIT, DOT, DIGIT, DIGIT.with(b'.')], 1, digits::number),
+    ([AHEAD, DIGIT, DOT, DIGIT, DIGIT.with(b'.'), DIGIT.with(b'.')], 1, digits::number),
+    ([one(b'('), DIGIT, DIGIT, DIGIT, one(b')'), ANY], 0, digits::bracketed_phone),
+    ([one(b'+'), DIGIT, GAP, GAP, GAP, GAP], 0, digits::international_phone),
     (
-        &[Kind::Phone],
-        [one(b'+'), DIGIT, Set::of(b"09", b" -(."), Set::of(b"09", b" -(.")],
-        0,
-        digits::international_phone,
-    ),
-    (
-        &[Kind::Email],
-        [Set::of(b"09azAZ", b"_%+-"), one(b'@'), Set::ALNUM, Set::of(b"09azAZ", b".-")],
+        [Set::of(b"09azAZ", b"_%+-"), one(b'@'), Set::ALNUM, Set::of(b"09azAZ", b".-"), ANY, ANY],
         1,
         net::email,
     ),
     (
-        &[Kind::Password],
-        [one(b':'), one(b'/'), one(b'/'), Set::of(b"09azAZ", b"_:-%.")],
+        [COLON, one(b'/'), one(b'/'), Set::of(b"09azAZ", b"_:-%."), ANY, ANY],
         0,
         net::address_password,
     ),
+    ([BREAK, HEX, COLON, GROUP, GROUP, ANY], 2, net::colons),
+    ([BREAK, HEX, HEX, COLON, GROUP, GROUP], 3, net::colons),
+    ([BREAK, HEX, HEX, HEX, COLON, GROUP], 4, net::colons),
+    ([BREAK, HEX, HEX, HEX, HEX, COLON], 5, net::colons),
+    ([BREAK, HEX, HEX, one(b'-'), HEX, HEX], 3, net::dashed_hardware),
+    ([one(b'-'), one(b'B'), one(b'E'), one(b'G'), one(b'I'), one(b'N')], 0, block::private_key),
+    ([one(b'e'), one(b'y'), Set::UPPER, Set::ALNUM, Set::ALNUM, Set::ALNUM], 0, block::web_token),
     (
-        &[Kind::MacAddress, Kind::IpAddress],
-        [Set::HEX, one(b':'), Set::HEX.with(b':'), Set::HEX.with(b':')],
-        1,
-        net::colons,
+        [one(b'e'), one(b'y'), Set::of(b"09az", b""), Set::ALNUM, Set::ALNUM, Set::ALNUM],
+        0,
+        block::web_token,
     ),
-    (&[Kind::MacAddress], [Set::HEX, Set::HEX, one(b'-'), Set::HEX], 2, net::dashed_hardware),
-    (&[Kind::PrivateKey], [one(b'-'), one(b'B'), one(b'E'), one(b'G')], 0, block::private_key),
-    (&[Kind::Jwt], [one(b'e'), one(b'y'), Set::UPPER, Set::ALNUM], 0, block::web_token),
-    (&[Kind::Jwt], [one(b'e'), one(b'y'), Set::of(b"09az", b""), Set::ALNUM], 0, block::web_token),
-    (&[Kind::Jwt], [one(b'Z'), one(b'X'), one(b'l'), one(b'K')], 0, block::wrapped_web_token),
-    (&[Kind::Iban], [Set::UPPER, Set::UPPER, DIGIT, DIGIT], 0, block::account),
-    (&[Kind::Address], [DIGIT, one(b' '), Set::UPPER, Set::LOWER], 0, personal::street),
     (
-        &[Kind::Password],
-        [Set::SPACE, one(b'-'), one(b'u'), Set::of(b"09azAZ", b" =\"':$")],
+        [one(b'Z'), one(b'X'), one(b'l'), one(b'K'), Set::BASE64, Set::BASE64],
+        0,
+        block::wrapped_web_token,
+    ),
+    ([Set::UPPER, Set::UPPER, DIGIT, DIGIT, IBAN, IBAN], 0, block::account),
+    ([DIGIT, one(b' '), Set::UPPER, Set::LOWER, ANY, ANY], 0, personal::street),
+    (
+        [Set::SPACE, one(b'-'), one(b'u'), Set::of(b"09azAZ", b" =\"':$"), ANY, ANY],
         1,
         header::command_login,
     ),
-    (&[Kind::Password], [Set::SPACE, one(b'-'), one(b'-'), one(b'u')], 1, header::command_login),
-    (&[Kind::ApiKey], [one(b'd'), one(b'a'), one(b't'), one(b'a')], 0, manifest),
+    ([Set::SPACE, one(b'-'), one(b'-'), one(b'u'), one(b's'), one(b'e')], 1, header::command_login),
+    ([one(b'd'), one(b'a'), one(b't'), one(b'a'), COLON, Set::SPACE], 0, header::manifest),
+    ([one(b'+'), DIGIT, DIGIT, GAP, GAP, GAP], 0, digits::international_phone),
+    ([one(b'+'), DIGIT, DIGIT, DIGIT, GAP, GAP], 0, digits::international_phone),
 ];
+const IBAN: Set = Set::of(b"09AZ", b" -");
 
 /// Rules that read what follows a word; the flag lets the word stand inside another one.
-const WORDS: [(&[Kind], &[&str], bool, After); 15] = [
-    (
-        &[Kind::ApiKey],
-        &["key", "token", "secret", "credential", "creds", "auth", "api", "access"],
-        true,
-        general,
-    ),
-    (
-        &[Kind::Password],
-        &["password", "passwd", "passphrase", "pwd", "passwort", "_pass"],
-        true,
-        password,
-    ),
-    (&[Kind::ApiKey], &["authorization"], true, |w, at, _, out| header::authorization(w, at, out)),
-    (&[Kind::ApiKey], &["bearer", "basic", "ssws"], false, |w, at, end, out| {
+const WORDS: [(&[&str], bool, After); 15] = [
+    (&["key", "token", "secret", "credential", "creds", "auth", "api", "access"], true, general),
+    (&["password", "passwd", "passphrase", "pwd", "passwort", "_pass"], true, password),
+    (&["authorization"], true, |w, at, _, out| header::authorization(w, at, out)),
+    (&["bearer", "basic", "ssws"], false, |w, at, end, out| {
         header::scheme(w, at, end - at, out);
     }),
-    (&[Kind::DateOfBirth], &["birth", "born", "dob"], true, |w, _, end, out| {
-        personal::birth(w, end, out)
-    }),
-    (&[Kind::Passport], &["passport", "driver", "driving lic"], true, |w, _, end, out| {
+    (&["birth", "born", "dob"], true, |w, _, end, out| personal::birth(w, end, out)),
+    (&["passport", "driver", "driving lic"], true, |w, _, end, out| {
         personal::document(w, end, out);
     }),
     (
-        &[Kind::Phone],
         &[
             "phone",
             "mobile",
@@ -326,24 +339,16 @@ const WORDS: [(&[Kind], &[&str], bool, After); 15] = [
         true,
         |w, _, end, out| personal::named_phone(w, end, out),
     ),
-    (&[Kind::UsSsn], &["ssn", "social security"], true, |w, _, end, out| {
-        personal::national(w, end, "ssn", out)
-    }),
-    (&[Kind::NationalId], &["insurance"], true, |w, _, end, out| {
-        personal::national(w, end, "insurance", out)
-    }),
-    (&[Kind::NationalId], &["nhs"], false, |w, _, end, out| personal::national(w, end, "nhs", out)),
-    (&[Kind::NationalId], &["aadhaar", "aadhar"], true, |w, _, end, out| {
-        personal::national(w, end, "aadhaar", out)
-    }),
-    (&[Kind::NationalId], &["cpf"], false, |w, _, end, out| personal::national(w, end, "cpf", out)),
-    (&[Kind::NationalId], &["dni", "nif"], false, |w, _, end, out| {
-        personal::national(w, end, "dni", out)
-    }),
-    (&[Kind::NationalId], &["pesel", "bsn"], false, |w, at, end, out| {
+    (&["ssn", "social security"], true, |w, _, end, out| personal::national(w, end, "ssn", out)),
+    (&["insurance"], true, |w, _, end, out| personal::national(w, end, "insurance", out)),
+    (&["nhs"], false, |w, _, end, out| personal::national(w, end, "nhs", out)),
+    (&["aadhaar", "aadhar"], true, |w, _, end, out| personal::national(w, end, "aadhaar", out)),
+    (&["cpf"], false, |w, _, end, out| personal::national(w, end, "cpf", out)),
+    (&["dni", "nif"], false, |w, _, end, out| personal::national(w, end, "dni", out)),
+    (&["pesel", "bsn"], false, |w, at, end, out| {
         personal::national(w, end, if end - at == 3 { "bsn" } else { "pesel" }, out);
     }),
-    (&[Kind::NationalId], &["personnummer", "codice fiscale"], false, |w, at, end, out| {
+    (&["personnummer", "codice fiscale"], false, |w, at, end, out| {
         personal::national(
             w,
             end,
@@ -352,9 +357,3 @@ const WORDS: [(&[Kind], &[&str], bool, After); 15] = [
         );
     }),
 ];
-
-fn manifest(window: &Window<'_>, at: usize, out: &mut Vec<Found>) {
-    if window.at(at + 4) == b':' && matches!(window.at(at + 5), b'\n' | b'\r' | b' ') {
-        header::manifest(window, at, out);
-    }
-}

@@ -1,20 +1,22 @@
 //! The first look: which places of a text are worth a rule's time.
 //!
-//! Every rule names four neighbouring bytes, as sets, that each of its matches holds. Rules are
-//! dealt into 64 buckets, and one table for each of the four bytes tells in which buckets it may
-//! stand; a place is a candidate if all four tables agree on a bucket. That is four lookups a
+//! Every rule names neighbouring bytes, as sets, that each of its matches holds. Rules are dealt
+//! into 64 buckets, and one table for each of the bytes tells in which buckets it may stand; a
+//! place is a candidate if the tables of the first four agree on a bucket. That is four lookups a
 //! byte for all rules together, whatever their number, with no dependence between neighbouring
 //! places, so the processor overlaps them.
 
 use super::set::Set;
 
-/// How many neighbouring bytes are looked at.
-pub(crate) const WIDTH: usize = 4;
+/// How many neighbouring bytes a mark has.
+pub(crate) const WIDTH: usize = 6;
+/// How many of them every place is tested for; the others are looked at where those agree.
+const FIRST: usize = 6;
 const BUCKETS: usize = 64;
 /// Places tested before the first branch.
 const STRIDE: usize = 16;
 
-/// The four sets of a rule.
+/// The sets of neighbouring bytes of a rule.
 pub(crate) type Mark = [Set; WIDTH];
 
 /// Tables that name candidates, and what to try at them.
@@ -27,8 +29,7 @@ pub(crate) struct Filter<T> {
 impl<T: Copy> Filter<T> {
     /// Deals marks into buckets, alike ones together, so that few places fit a bucket by accident.
     pub(crate) fn new(mut marks: Vec<(Mark, T)>) -> Self {
-        let key = |mark: &Mark| mark.map(|set| set.bytes().next().map(|b| b.to_ascii_lowercase()));
-        marks.sort_by_key(|(mark, _)| (mark.map(|set| set.len() > 2), key(mark)));
+        marks.sort_by_key(|(mark, _)| mark.map(|set| set.words()));
         let mut groups: Vec<Vec<(Mark, T)>> = Vec::new();
         for (mark, what) in marks {
             match groups.last_mut() {
@@ -38,9 +39,7 @@ impl<T: Copy> Filter<T> {
                 _ => groups.push(vec![(mark, what)]),
             }
         }
-        while groups.len() > BUCKETS {
-            merge_cheapest(&mut groups);
-        }
+        let groups = cluster(groups);
         let mut tables = [[0_u64; 256]; WIDTH];
         for (bucket, group) in groups.iter().enumerate() {
             for (table, set) in tables.iter_mut().zip(joined(group)) {
@@ -52,39 +51,27 @@ impl<T: Copy> Filter<T> {
         Self { tables, buckets: groups }
     }
 
-    /// The first candidate from `from` on and before `to`, with its buckets.
-    #[inline]
-    pub(crate) fn next(&self, text: &[u8], from: usize, to: usize) -> Option<(usize, u64)> {
-        let mut at = from;
-        while at + STRIDE <= to {
-            let Some(block) = text.get(at..at + STRIDE + WIDTH - 1) else { break };
-            let Ok(block) = <&[u8; STRIDE + WIDTH - 1]>::try_from(block) else { break };
-            let mut any = 0;
-            for four in block.array_windows::<WIDTH>() {
-                any |= self.fits(four);
-            }
-            if any != 0 {
-                let found = block.array_windows().map(|four| self.fits(four)).enumerate();
-                if let Some((step, mask)) = found.into_iter().find(|(_, mask)| *mask != 0) {
-                    return Some((at + step, mask));
-                }
-            }
-            at += STRIDE;
-        }
-        (at..to).find_map(|at| {
-            let byte = |step: usize| text.get(at + step).copied().unwrap_or_default();
-            let mask = self.fits(&[byte(0), byte(1), byte(2), byte(3)]);
-            (mask != 0).then_some((at, mask))
-        })
+    pub(crate) fn sizes(&self) -> Vec<usize> {
+        self.buckets.iter().map(Vec::len).collect()
     }
 
-    /// What to try at a candidate: the entries of its buckets whose own mark fits.
-    pub(crate) fn entries<'f>(
+    /// The candidates from `from` on and before `to`, in order.
+    pub(crate) fn candidates<'f>(
         &'f self,
-        mask: u64,
-        four: [u8; WIDTH],
-    ) -> impl Iterator<Item = T> + 'f {
-        let mut rest = mask;
+        text: &'f [u8],
+        from: usize,
+        to: usize,
+    ) -> Candidates<'f, T> {
+        Candidates { filter: self, text, block: from, next: from, bits: 0, to }
+    }
+
+    /// What to try at a candidate: the entries whose own mark fits.
+    pub(crate) fn entries<'f>(&'f self, bytes: [u8; WIDTH]) -> impl Iterator<Item = T> + 'f {
+        let mut rest = self
+            .tables
+            .iter()
+            .zip(bytes)
+            .fold(u64::MAX, |mask, (table, byte)| mask & look(table, byte));
         let buckets = std::iter::from_fn(move || {
             let bucket = (rest != 0).then(|| rest.trailing_zeros())?;
             rest &= rest - 1;
@@ -93,15 +80,74 @@ impl<T: Copy> Filter<T> {
         buckets
             .filter_map(|bucket| self.buckets.get(bucket))
             .flatten()
-            .filter(move |(mark, _)| mark.iter().zip(four).all(|(set, byte)| set.has(byte)))
+            .filter(move |(mark, _)| mark.iter().zip(bytes).all(|(set, byte)| set.has(byte)))
             .map(|(_, what)| *what)
     }
 
     #[inline(always)]
-    fn fits(&self, four: &[u8; WIDTH]) -> u64 {
-        let [a, b, c, d] = &self.tables;
-        let [w, x, y, z] = *four;
-        look(a, w) & look(b, x) & look(c, y) & look(d, z)
+    fn fits(&self, four: &[u8; FIRST]) -> u64 {
+        let [a, b, c, d, e, f] = &self.tables;
+        let [u, v, w, x, y, z] = *four;
+        look(a, u) & look(b, v) & look(c, w) & look(d, x) & look(e, y) & look(f, z)
+    }
+}
+
+/// The places of a text that some bucket fits.
+#[derive(Debug)]
+pub(crate) struct Candidates<'f, T> {
+    filter: &'f Filter<T>,
+    text: &'f [u8],
+    /// The block that `bits` tells about, and where the next one begins.
+    block: usize,
+    next: usize,
+    bits: u32,
+    to: usize,
+}
+
+impl<T: Copy> Candidates<'_, T> {
+    /// Tests the next places until some fit; false at the end.
+    #[inline]
+    fn refill(&mut self) -> bool {
+        while self.next + STRIDE <= self.to {
+            let bytes =
+                self.text.get(self.next..self.next + STRIDE + FIRST - 1).unwrap_or_default();
+            let Ok(bytes) = <&[u8; STRIDE + FIRST - 1]>::try_from(bytes) else { break };
+            let fours = || bytes.array_windows::<FIRST>();
+            let any = fours().fold(0, |any, four| any | self.filter.fits(four));
+            self.block = self.next;
+            self.next += STRIDE;
+            if any != 0 {
+                let fits = fours().map(|four| u32::from(self.filter.fits(four) != 0));
+                self.bits = fits.enumerate().fold(0, |bits, (step, fits)| bits | fits << step);
+                return true;
+            }
+        }
+        while self.next < self.to {
+            let byte = |step: usize| self.text.get(self.next + step).copied().unwrap_or_default();
+            self.bits = u32::from(
+                self.filter.fits(&[byte(0), byte(1), byte(2), byte(3), byte(4), byte(5)]) != 0,
+            );
+            self.block = self.next;
+            self.next += 1;
+            if self.bits != 0 {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+impl<T: Copy> Iterator for Candidates<'_, T> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        if self.bits == 0 && !self.refill() {
+            return None;
+        }
+        let step = self.bits.trailing_zeros();
+        self.bits &= self.bits - 1;
+        Some(self.block + step as usize)
     }
 }
 
@@ -122,36 +168,65 @@ fn joined<T>(group: &[(Mark, T)]) -> Mark {
 
 /// How often a place fits by accident, from how common its bytes are.
 pub(crate) fn cost(mark: &Mark) -> u64 {
-    mark.iter().map(|set| set.bytes().map(weight).sum::<u64>().max(1)).product()
+    mark.iter().map(|set| weight(set).max(1)).product()
 }
 
-fn weight(byte: u8) -> u64 {
-    match byte {
-        b' ' | b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' => 20,
-        b'a'..=b'z' => 9,
-        b'0'..=b'9' => 8,
-        b'A'..=b'Z' | b'.' | b',' | b'-' | b'_' | b':' | b'=' | b'/' | b'"' | b'\n' => 4,
-        128.. => 1,
-        _ => 2,
-    }
+/// How common the bytes of a set are in prose, code and logs, in about thousandths; digits count
+/// for more, since they come in runs.
+fn weight(set: &Set) -> u64 {
+    const CLASSES: [(Set, u64); 6] = [
+        (Set::of(b"", b" etaoinsr"), 40),
+        (Set::of(b"az", b""), 10),
+        (Set::of(b"09", b""), 60),
+        (Set::of(b"", b".,-_:=/\"\n"), 20),
+        (Set::of(b"AZ", b""), 4),
+        (Set::of(b"\x00\x7F", b""), 1),
+    ];
+    CLASSES.iter().map(|(class, weight)| u64::from(set.common(class)) * weight).sum()
 }
 
-/// Joins the two neighbours that cost the least together.
-fn merge_cheapest<T>(groups: &mut Vec<Vec<(Mark, T)>>) {
-    let marks: Vec<(Mark, u64)> =
-        groups.iter().map(|group| joined(group)).map(|mark| (mark, cost(&mark))).collect();
-    let mut best = (u64::MAX, 0);
-    for (left, pair) in marks.array_windows::<2>().enumerate() {
-        let [(mark, alone), (other, other_alone)] = pair;
-        let mut both = *mark;
-        both.iter_mut().zip(other).for_each(|(set, more)| *set = set.union(more));
-        best = best.min((cost(&both).saturating_sub(alone + other_alone), left));
+/// Joins the two groups that cost the least together until each has a bucket.
+fn cluster<T>(groups: Vec<Vec<(Mark, T)>>) -> Vec<Vec<(Mark, T)>> {
+    let mut slots: Vec<Option<(Mark, Vec<(Mark, T)>)>> =
+        groups.into_iter().map(|group| Some((joined(&group), group))).collect();
+    let mut best: Vec<(u64, usize)> = (0..slots.len()).map(|row| cheapest(&slots, row)).collect();
+    for _ in BUCKETS..slots.len() {
+        let Some((row, &(_, column))) = best.iter().enumerate().min_by_key(|(_, best)| **best)
+        else {
+            break;
+        };
+        let taken = slots.get_mut(column).and_then(Option::take);
+        if let (Some(Some((mark, group))), Some((more, moved))) = (slots.get_mut(row), taken) {
+            *mark = union(mark, &more);
+            group.extend(moved);
+        }
+        for at in 0..best.len() {
+            let stale = at == row
+                || at == column
+                || best.get(at).is_some_and(|(_, with)| *with == row || *with == column);
+            if let (true, Some(entry)) = (stale, best.get_mut(at)) {
+                *entry = cheapest(&slots, at);
+            }
+        }
     }
-    let (_, left) = best;
-    let moved = groups.remove(left + 1);
-    if let Some(group) = groups.get_mut(left) {
-        group.extend(moved);
-    }
+    slots.into_iter().flatten().map(|(_, group)| group).collect()
+}
+
+/// The cheapest partner of a group among those after it, and what joining them adds.
+fn cheapest<T>(slots: &[Option<(Mark, Vec<(Mark, T)>)>], row: usize) -> (u64, usize) {
+    let Some(Some((mark, _))) = slots.get(row) else { return (u64::MAX, row) };
+    let later = slots.iter().enumerate().skip(row + 1);
+    let added = later.filter_map(|(column, slot)| {
+        let (other, _) = slot.as_ref()?;
+        Some((cost(&union(mark, other)).saturating_sub(cost(mark) + cost(other)), column))
+    });
+    added.min().unwrap_or((u64::MAX, row))
+}
+
+fn union(mark: &Mark, other: &Mark) -> Mark {
+    let mut both = *mark;
+    both.iter_mut().zip(other).for_each(|(set, more)| *set = set.union(more));
+    both
 }
 
 #[cfg(test)]
@@ -171,13 +246,13 @@ mod tests {
         for (n, word) in words.iter().enumerate() {
             for pad in [0, 1, 7, 15, 16, 17, 40] {
                 let text = [&" ".repeat(pad), word.as_str()].concat();
-                let (at, mask) = filter.next(text.as_bytes(), 0, text.len()).unwrap();
-                let mut four = text.as_bytes()[at..].iter().copied().chain([0; WIDTH]);
-                let four = [(); WIDTH].map(|()| four.next().unwrap());
+                let at = filter.candidates(text.as_bytes(), 0, text.len()).next().unwrap();
+                let mut bytes = text.as_bytes()[at..].iter().copied().chain([0; WIDTH]);
+                let bytes = [(); WIDTH].map(|()| bytes.next().unwrap());
                 assert_eq!(at, pad);
-                assert!(filter.entries(mask, four).any(|found| found == n), "{word}");
+                assert!(filter.entries(bytes).any(|found| found == n), "{word}");
             }
         }
-        assert_eq!(filter.next(b"nothing of it here, not at all....", 0, 34), None);
+        assert_eq!(filter.candidates(b"nothing of it here, not at all....", 0, 34).next(), None);
     }
 }

@@ -110,7 +110,7 @@ pub(crate) fn secrets() -> (Vec<Secret>, Vec<String>) {
 pub(crate) fn rarest_mark(shape: &Shape) -> (Mark, usize) {
     let mut head = shape.head();
     let named = head.iter().take_while(|set| set.union(&Set::NAME) == Set::NAME).count();
-    head.resize(head.len().max(WIDTH), Set::ANY);
+    head.extend([Set::ANY; WIDTH]);
     let marks = head.array_windows::<WIDTH>().enumerate().take(named.min(START_BACK_MAX) + 1);
     let best = marks.min_by_key(|(offset, mark)| (filter::cost(mark), *offset));
     best.map_or(([Set::ANY; WIDTH], 0), |(offset, mark)| (*mark, offset))

@@ -75,6 +75,16 @@ impl Set {
         Self([a | w, b | x, c | y, d | z])
     }
 
+    /// How many bytes are in both.
+    pub(crate) fn common(&self, other: &Self) -> u32 {
+        self.0.iter().zip(other.0).map(|(a, b)| (a & b).count_ones()).sum()
+    }
+
+    /// The bits, to sort by.
+    pub(crate) fn words(&self) -> [u64; 4] {
+        self.0
+    }
+
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         self.0.iter().zip(other.0).any(|(a, b)| a & b != 0)
     }

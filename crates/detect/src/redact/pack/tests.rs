@@ -14,5 +14,7 @@ fn print_marks() {
         }
     }
     all.sort();
-    for x in all.iter().rev().take(45) { println!("{x:?}"); }
+    for x in all.iter().rev().take(45) {
+        println!("{x:?}");
+    }
 }
