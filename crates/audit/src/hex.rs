@@ -18,22 +18,34 @@ pub(crate) fn parse<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
         return None;
     }
     let mut bytes = [0; N];
+    let mut strange = 0;
     for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = pair.iter().try_fold(0, |value, &digit| Some(value << 4 | nibble(digit)?))?;
+        for digit in pair {
+            let value = VALUES.get(usize::from(*digit)).copied().unwrap_or(STRANGE);
+            strange |= value;
+            *byte = *byte << 4 | value & 15;
+        }
     }
-    Some(bytes)
+    (strange & STRANGE == 0).then_some(bytes)
 }
+
+/// Marks what is no digit.
+const STRANGE: u8 = 0x80;
+
+/// What each byte is worth as a digit. Verifying a log reads 128 of them a record.
+#[expect(clippy::indexing_slicing, reason = "an index out of range would not compile here")]
+const VALUES: [u8; 256] = {
+    let mut values = [STRANGE; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[DIGITS[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
 
 fn digit(nibble: u8) -> u8 {
     DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'?')
-}
-
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
