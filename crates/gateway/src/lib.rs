@@ -1,1 +1,39 @@
 //! The doors: wire formats, identity and the servers that speak them.
+//!
+//! A [`Gateway`] holds what every door shares: the policy in force, the journal, the books of
+//! approvals and tokens. [`serve`] puts it behind TCP and Unix sockets, [`operate`] behind a plain
+//! function call for command lines that find no server running. What is served is one table of
+//! routes, from which both the router and the OpenAPI document are made.
+//!
+//! A call is judged by `guard` and recorded before it is answered: the only way to an answer that
+//! says `allow: true` is [`wire::HookAnswer::allowed`], which takes a recorded permit. Consumer
+//! mode has an answer of its own, which says that nothing was checked.
+#![forbid(unsafe_code)]
+
+mod api;
+mod body;
+mod desk;
+mod exchange;
+mod gateway;
+pub mod hook;
+mod housekeeping;
+mod identity;
+mod ledger;
+mod openapi;
+mod origin;
+mod problem;
+mod query;
+mod readiness;
+mod reply;
+mod router;
+mod routes;
+mod server;
+mod source;
+mod tokens;
+pub mod wire;
+
+pub use gateway::{Enforcement, Gateway, OpenError, Ports};
+pub use openapi::document as openapi_document;
+pub use problem::Problem;
+pub use router::{Operated, operate};
+pub use server::{Listeners, bind_socket, own_uid, serve, serve_noop};

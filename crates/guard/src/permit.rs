@@ -185,14 +185,6 @@ impl Loggable {
         }
     }
 
-    /// The value as JSON, with the cut stated.
-    pub(crate) fn into_json(self) -> Box<RawValue> {
-        match self {
-            Self::Whole(json) => json,
-            cut @ Self::Cut { .. } => serde_json::value::to_raw_value(&cut).unwrap_or_default(),
-        }
-    }
-
     /// The value as text for people, with the cut stated.
     pub(crate) fn into_text(self) -> String {
         match self {

@@ -276,7 +276,7 @@ impl Policy {
     /// `record_input_bytes_max`; a cut is stated.
     #[must_use]
     pub fn loggable_json(&self, value: &Value) -> Box<RawValue> {
-        self.loggable(value).into_json()
+        serde_json::value::to_raw_value(&self.loggable(value)).unwrap_or_default()
     }
 
     /// A text as the log may keep it.

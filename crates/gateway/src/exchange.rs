@@ -1,0 +1,105 @@
+//! One request, from its head to its answer: the same steps for every route.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts as _, RawPathParams};
+use axum::http::request::Parts;
+use axum::http::{Request, Response};
+use bakerst_model::Code;
+
+use crate::body;
+use crate::gateway::Gateway;
+use crate::identity::{Asked, Caller};
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::reply::Reply;
+use crate::routes::{Access, Route};
+use crate::source::Source;
+
+/// A request whose asker is known and whose body is read.
+pub(crate) struct Exchange {
+    /// What every door shares.
+    pub(crate) gateway: Arc<Gateway>,
+    /// Who asks.
+    pub(crate) caller: Caller,
+    /// The route's path, for the log.
+    pub(crate) path: &'static str,
+    /// The query.
+    pub(crate) query: Query,
+    /// What stands in the path's variable place.
+    pub(crate) parameter: String,
+    /// The body; empty where the route takes none.
+    pub(crate) body: Bytes,
+}
+
+/// Answers one request.
+pub(crate) async fn run(
+    route: &'static Route,
+    gateway: Arc<Gateway>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let (mut parts, mut body) = request.into_parts();
+    let alarm = gateway.enforcement.alarm();
+    let reply = match answer(route, &gateway, &mut parts, &mut body).await {
+        Ok(reply) => reply,
+        Err(problem) => {
+            let reply = Reply::problem(&problem, route.audience());
+            match problem.code() {
+                // Who is slow, or one too many, is not listened to any longer.
+                Code::BodyTooSlow | Code::TooBusy => reply.hanging_up(),
+                _ => {
+                    body::drain(&mut body, &parts.headers, &gateway.limits).await;
+                    reply
+                }
+            }
+        }
+    };
+    reply.with_alarm(alarm).into_response()
+}
+
+async fn answer(
+    route: &'static Route,
+    gateway: &Arc<Gateway>,
+    parts: &mut Parts,
+    body: &mut Body,
+) -> Result<Reply, Problem> {
+    let source = parts.extensions.get::<Source>().copied();
+    let source = source.ok_or_else(|| Problem::from(Code::TokenMissing))?;
+    let _in_flight = match source {
+        // People must get through when agents have filled the house.
+        Source::Control { .. } => None,
+        _ => Some(gateway.enter().ok_or_else(|| too_busy(gateway))?),
+    };
+    let (role, handler) = match route.access {
+        Access::Anyone(handler) => {
+            Query::read(parts.uri.query(), route.query)?;
+            return handler(gateway);
+        }
+        Access::Role(role, handler) => (role, handler),
+    };
+    let asked = Asked { headers: &parts.headers, path: parts.uri.path(), source };
+    let caller = gateway.identify(asked, role).await?;
+    let query = Query::read(parts.uri.query(), route.query)?;
+    let body = match route.request {
+        None => Bytes::new(),
+        Some(_) => {
+            body::check_kind(&parts.headers)?;
+            body::read(body, &gateway.limits).await?
+        }
+    };
+    let parameter = parameter(parts).await?;
+    let gateway = gateway.clone();
+    handler(Exchange { gateway, caller, path: route.path, query, parameter, body }).await
+}
+
+fn too_busy(gateway: &Gateway) -> Problem {
+    let max = gateway.limits.requests_max;
+    Problem::new(Code::TooBusy, format!("`requests_max` ({max}) requests are being worked on"))
+}
+
+async fn parameter(parts: &mut Parts) -> Result<String, Problem> {
+    let read = RawPathParams::from_request_parts(parts, &()).await;
+    let read = read.map_err(|_| Problem::from(Code::NoSuchPath))?;
+    Ok(read.iter().next().map(|(_, value)| value.to_owned()).unwrap_or_default())
+}

@@ -1,0 +1,221 @@
+//! Who is asking.
+//!
+//! Over TCP and the hook socket that is whoever holds a bearer token; over the control socket it
+//! is the account that the system vouches for. Refusals are recorded, but not without end: a
+//! flood is counted, and the count recorded.
+
+mod watch;
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use bakerst_model::{
+    Action, Actor, Code, Detail, Escaped, Event, Journal as _, Principal, Role, TokenId,
+    present_token,
+};
+use serde::Serialize;
+
+use crate::gateway::{Enforcement, Gateway};
+use crate::problem::Problem;
+use crate::source::Source;
+
+pub(crate) use watch::AuthWatch;
+use watch::Credential;
+
+/// Somebody who was recognised.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// Who it is, and what they may do.
+    pub(crate) principal: Principal,
+    /// Where they came in.
+    pub(crate) source: Source,
+    token: Option<TokenId>,
+}
+
+impl Caller {
+    /// The caller as the log names them.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor {
+            name: self.principal.name.clone(),
+            agent: self.principal.agent.clone(),
+            user: None,
+            ip: self.source.ip(),
+        }
+    }
+}
+
+/// What the log keeps of somebody who was let in or turned away.
+#[derive(Serialize)]
+struct AuthDetail<'d> {
+    method: &'static str,
+    door: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'d str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<Code>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'d str>,
+}
+
+/// What was asked for, for the log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) path: &'a str,
+    pub(crate) source: Source,
+}
+
+impl Gateway {
+    /// Recognises whoever asks, and checks that they may do what `role` does.
+    pub(crate) async fn identify(&self, asked: Asked<'_>, role: Role) -> Result<Caller, Problem> {
+        let caller = match asked.source {
+            Source::Control { uid } => operator(uid),
+            Source::Tcp { .. } | Source::Socket => self.holder(asked).await?,
+        };
+        if !caller.principal.has(role) {
+            let message = format!("this needs the role `{role}`");
+            let problem = Problem::new(Code::RoleMissing, message);
+            self.reject(Some(&caller), None, asked.path, asked.source, &problem).await;
+            return Err(problem);
+        }
+        self.welcome(&caller).await?;
+        Ok(caller)
+    }
+
+    /// Whether the caller would still be recognised: a token can be withdrawn while its holder
+    /// waits.
+    pub(crate) async fn recheck(&self, caller: &Caller, path: &str) -> Result<(), Problem> {
+        if caller.token.is_none_or(|id| self.tokens.still_good(id)) {
+            return Ok(());
+        }
+        let problem = Problem::from(Code::TokenWrong);
+        self.reject(Some(caller), None, path, caller.source, &problem).await;
+        Err(problem)
+    }
+
+    async fn holder(&self, asked: Asked<'_>) -> Result<Caller, Problem> {
+        let presented = bearer(asked.headers).map(present_token);
+        let (code, token) = match presented {
+            None => (Code::TokenMissing, None),
+            Some(None) => (Code::TokenWrong, None),
+            Some(Some((id, digest))) => match self.tokens.principal(id, digest) {
+                Some(principal) => {
+                    return Ok(Caller { principal, source: asked.source, token: Some(id) });
+                }
+                None => (Code::TokenWrong, Some(id)),
+            },
+        };
+        let problem = Problem::from(code);
+        self.reject(None, token, asked.path, asked.source, &problem).await;
+        Err(problem)
+    }
+
+    /// Records that somebody was turned away. Whether that succeeds or not, they are.
+    pub(crate) async fn reject(
+        &self,
+        caller: Option<&Caller>,
+        token: Option<TokenId>,
+        path: &str,
+        source: Source,
+        problem: &Problem,
+    ) {
+        if !self.auth.may_record_rejection(self.clock.now()) {
+            return;
+        }
+        let unknown = || Actor { name: "unknown".into(), ip: source.ip(), ..Actor::default() };
+        let token = token.or_else(|| caller.and_then(|caller| caller.token));
+        let path = Escaped(path.get(..200).unwrap_or(path)).to_string();
+        let detail = AuthDetail {
+            method: method(source),
+            door: source.as_str(),
+            token: token.map(|id| id.to_string()),
+            path: Some(&path),
+            code: Some(problem.code()),
+            reason: Some(problem.message()),
+        };
+        let actor = caller.map_or_else(unknown, Caller::actor);
+        self.record_auth(Action::AuthRejected, actor, &detail).await.ok();
+    }
+
+    /// Records a credential's first use from where it is used, and then now and again.
+    async fn welcome(&self, caller: &Caller) -> Result<(), Problem> {
+        let credential = match (caller.token, caller.source) {
+            (Some(id), _) => Credential::Token(id),
+            (None, Source::Control { uid }) => Credential::Account(uid),
+            (None, Source::Tcp { .. } | Source::Socket) => return Ok(()),
+        };
+        let ip = caller.source.ip();
+        if !self.auth.is_due(credential, ip, self.clock.now()) {
+            return Ok(());
+        }
+        let detail = AuthDetail {
+            method: method(caller.source),
+            door: caller.source.as_str(),
+            token: caller.token.map(|id| id.to_string()),
+            path: None,
+            code: None,
+            reason: None,
+        };
+        let recorded = self.record_auth(Action::AuthSuccess, caller.actor(), &detail).await;
+        if recorded.is_err() {
+            self.auth.forget(credential, ip);
+        }
+        match self.enforcement {
+            Enforcement::On => recorded,
+            // Consumer mode promises hooks that never stand in the way.
+            Enforcement::Off => Ok(()),
+        }
+    }
+
+    /// Records how many refusals were not recorded one by one.
+    pub(crate) async fn report_suppressed(&self, at_once: bool) {
+        #[derive(Serialize)]
+        struct Suppressed {
+            suppressed: u64,
+        }
+        let Some(suppressed) = self.auth.suppressed(self.clock.now(), at_once) else { return };
+        let Ok(detail) = Detail::of(&Suppressed { suppressed }) else { return };
+        let actor = Actor::system();
+        let event = Event { action: Action::AuthRejected, actor, conversation: None, detail };
+        if self.ledger.append(event).await.is_err() {
+            self.auth.put_back(suppressed);
+        }
+    }
+
+    async fn record_auth(
+        &self,
+        action: Action,
+        actor: Actor,
+        detail: &AuthDetail<'_>,
+    ) -> Result<(), Problem> {
+        let detail = Detail::of(detail)?;
+        self.ledger.append(Event { action, actor, conversation: None, detail }).await?;
+        Ok(())
+    }
+}
+
+const fn method(source: Source) -> &'static str {
+    match source {
+        Source::Tcp { .. } | Source::Socket => "bearer token",
+        Source::Control { .. } => "account",
+    }
+}
+
+/// Whoever holds the control socket: everything that people do, and nothing that agents do.
+fn operator(uid: u32) -> Caller {
+    let principal = Principal {
+        name: format!("operator (uid {uid})").into(),
+        roles: [Role::Approver, Role::Admin, Role::Auditor].into(),
+        agent: None,
+    };
+    Caller { principal, source: Source::Control { uid }, token: None }
+}
+
+/// The one bearer token of a request.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().filter(|_| values.next().is_none())?;
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

@@ -1,0 +1,219 @@
+//! What is served, as one table. The router and the OpenAPI document are both made from it.
+
+use std::sync::Arc;
+
+use axum::http::Method;
+use bakerst_model::{Pending, Role};
+use schemars::{Schema, SchemaGenerator};
+
+use crate::exchange::Exchange;
+use crate::gateway::Gateway;
+use crate::problem::Problem;
+use crate::query::Parameter;
+use crate::reply::{Audience, Reply};
+use crate::wire::{
+    AfterAnswer, AfterRequest, ApprovalAnswerRequest, ApprovalView, AuditAnswer, AuditRequest,
+    BeforeRequest, HealthView, HookAnswer, ReadyView, TokenCreated, TokenRequest, TokenView,
+    UnguardedAnswer, UnguardedResult,
+};
+use crate::{api, hook, openapi, readiness};
+
+/// Who may come in by a route, and who receives them.
+pub(crate) enum Access {
+    /// Anyone: it tells nothing that needs guarding.
+    Anyone(fn(&Arc<Gateway>) -> Result<Reply, Problem>),
+    /// Whoever has this role.
+    Role(Role, fn(Exchange) -> Pending<'static, Result<Reply, Problem>>),
+}
+
+/// Writes the schema of a wire type.
+pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// What a route answers.
+pub(crate) enum Answers {
+    /// One of these, as JSON.
+    Json(&'static [SchemaOf]),
+    /// A JSON document that describes itself.
+    AnyJson,
+    /// Plain text.
+    Text,
+}
+
+/// One route.
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) access: Access,
+    pub(crate) query: &'static [Parameter],
+    pub(crate) request: Option<SchemaOf>,
+    pub(crate) answers: Answers,
+    /// Other statuses under which it gives the same answer.
+    pub(crate) other_statuses: &'static [u16],
+}
+
+impl Route {
+    /// Whom its errors speak to.
+    pub(crate) fn audience(&self) -> Audience {
+        match self.access {
+            Access::Role(Role::Agent, _) => Audience::Agent,
+            _ => Audience::Person,
+        }
+    }
+
+    /// Whether it belongs to those who run Baker Street, and so to the control socket.
+    pub(crate) fn is_for_operators(&self) -> bool {
+        self.path.starts_with("/api/")
+    }
+}
+
+const WAIT: Parameter = Parameter {
+    name: "wait",
+    about: "How long to wait for a person's answer, in whole seconds up to `wait_seconds_max`; without it an open question is answered at once.",
+    example: "60s",
+};
+const STATE: Parameter = Parameter {
+    name: "state",
+    about: "`pending` for those that wait for an answer, which is usual, or `all` for settled ones too.",
+    example: "all",
+};
+
+/// Every route.
+pub(crate) static ROUTES: &[Route] = &[
+    Route {
+        method: Method::POST,
+        path: "/v1/guard/before",
+        summary: "Ask whether a tool call may be made. It must not be made unless the answer says `allow: true`.",
+        access: Access::Role(Role::Agent, |exchange| Box::pin(hook::before(exchange))),
+        query: &[WAIT],
+        request: Some(SchemaGenerator::subschema_for::<BeforeRequest>),
+        answers: Answers::Json(&[
+            SchemaGenerator::subschema_for::<HookAnswer>,
+            SchemaGenerator::subschema_for::<UnguardedAnswer>,
+        ]),
+        other_statuses: &[],
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/guard/after",
+        summary: "Hand in a tool's result, and get it back without its secrets.",
+        access: Access::Role(Role::Agent, |exchange| Box::pin(hook::after(exchange))),
+        query: &[],
+        request: Some(SchemaGenerator::subschema_for::<AfterRequest>),
+        answers: Answers::Json(&[
+            SchemaGenerator::subschema_for::<AfterAnswer>,
+            SchemaGenerator::subschema_for::<UnguardedResult>,
+        ]),
+        other_statuses: &[],
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/guard/audit",
+        summary: "Record events of the application's own. All are recorded, or none is taken.",
+        access: Access::Role(Role::Agent, |exchange| Box::pin(hook::audit(exchange))),
+        query: &[],
+        request: Some(SchemaGenerator::subschema_for::<AuditRequest>),
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<AuditAnswer>]),
+        other_statuses: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/approvals",
+        summary: "List requests for approval, newest first, at most 500.",
+        access: Access::Role(Role::Approver, |exchange| Box::pin(api::list_approvals(exchange))),
+        query: &[STATE],
+        request: None,
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<Vec<ApprovalView>>]),
+        other_statuses: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/approvals/{id}",
+        summary: "Show one request for approval.",
+        access: Access::Role(Role::Approver, |exchange| Box::pin(api::show_approval(exchange))),
+        query: &[],
+        request: None,
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<ApprovalView>]),
+        other_statuses: &[],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/approvals/{id}",
+        summary: "Answer a request for approval. The answer is recorded before it takes effect.",
+        access: Access::Role(Role::Approver, |exchange| Box::pin(api::answer_approval(exchange))),
+        query: &[],
+        request: Some(SchemaGenerator::subschema_for::<ApprovalAnswerRequest>),
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<ApprovalView>]),
+        other_statuses: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/tokens",
+        summary: "List tokens, those withdrawn included, oldest first.",
+        access: Access::Role(Role::Admin, |exchange| Box::pin(api::list_tokens(exchange))),
+        query: &[],
+        request: None,
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<Vec<TokenView>>]),
+        other_statuses: &[],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/tokens",
+        summary: "Make a token. Its text is in this answer and nowhere else.",
+        access: Access::Role(Role::Admin, |exchange| Box::pin(api::create_token(exchange))),
+        query: &[],
+        request: Some(SchemaGenerator::subschema_for::<TokenRequest>),
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<TokenCreated>]),
+        other_statuses: &[],
+    },
+    Route {
+        method: Method::DELETE,
+        path: "/api/tokens/{token}",
+        summary: "Withdraw the token of this name or id. It is refused from here on.",
+        access: Access::Role(Role::Admin, |exchange| Box::pin(api::revoke_token(exchange))),
+        query: &[],
+        request: None,
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<TokenView>]),
+        other_statuses: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/healthz",
+        summary: "Whether the server is there.",
+        access: Access::Anyone(readiness::health),
+        query: &[],
+        request: None,
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<HealthView>]),
+        other_statuses: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/readyz",
+        summary: "Whether calls can be allowed, and what leaves them less guarded than they could be.",
+        access: Access::Anyone(readiness::ready),
+        query: &[],
+        request: None,
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<ReadyView>]),
+        other_statuses: &[503],
+    },
+    Route {
+        method: Method::GET,
+        path: "/openapi.json",
+        summary: "This document.",
+        access: Access::Anyone(openapi::serve),
+        query: &[],
+        request: None,
+        answers: Answers::AnyJson,
+        other_statuses: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/",
+        summary: "What this is and where to look.",
+        access: Access::Anyone(readiness::front),
+        query: &[],
+        request: None,
+        answers: Answers::Text,
+        other_statuses: &[],
+    },
+];

@@ -1,0 +1,105 @@
+//! One connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, Response};
+use bakerst_model::{Code, Limits};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::watch;
+
+use crate::problem::Problem;
+use crate::source::Source;
+use crate::wire::ErrorAnswer;
+
+/// How much of a request is held in memory before somebody reads it.
+const BUFFER_BYTES_MAX: usize = 64 << 10;
+/// How many headers a request may have.
+const HEADERS_MAX: usize = 200;
+/// How long it may take to tell somebody that they are turned away.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// How patient a connection is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    header: Duration,
+}
+
+impl Pace {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { header: Duration::from_millis(limits.header_millis_max) }
+    }
+}
+
+/// Answers requests until the other side has no more, is too slow, or the server stops.
+pub(super) async fn run<S, F, Fut>(
+    stream: S,
+    source: Source,
+    answer: F,
+    pace: Pace,
+    mut stopping: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    F: Fn(Source, Request<Body>) -> Fut + Send + Sync + Unpin + 'static,
+    Fut: Future<Output = Response<Body>> + Send + 'static,
+{
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answered = answer(source, request.map(Body::new));
+        Box::pin(async move { Ok::<_, Infallible>(answered.await) })
+    });
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(pace.header)
+        .max_buf_size(BUFFER_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut asked_to_stop = false;
+    let ended = loop {
+        tokio::select! {
+            ended = poll_fn(|context| connection.poll_without_shutdown(context)) => break ended,
+            _ = stopping.wait_for(|stopping| *stopping), if !asked_to_stop => {
+                asked_to_stop = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+        }
+    };
+    let parts = connection.into_parts();
+    let mut stream = parts.io.into_inner();
+    match ended {
+        // Whoever has begun a request is told; whoever was idle knows by the connection's end.
+        Err(error) if error.is_timeout() && !parts.read_buf.is_empty() => {
+            say_and_close(stream, Problem::from(Code::HeadTooSlow)).await;
+        }
+        _ => {
+            // The other side may be gone already, and then nothing is left to be done.
+            stream.shutdown().await.ok();
+        }
+    }
+}
+
+/// Writes an error without having read a request, and closes.
+pub(super) async fn say_and_close<S>(mut stream: S, problem: Problem)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let body = ErrorAnswer::new(problem.code(), problem.message().to_owned());
+    let body = serde_json::to_string(&body).unwrap_or_default();
+    let status = problem.status();
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n",
+        body.len()
+    );
+    let say = async {
+        stream.write_all((head + &body).as_bytes()).await?;
+        stream.shutdown().await
+    };
+    // Who does not listen has had their chance.
+    tokio::time::timeout(GOODBYE, say).await.ok();
+}

@@ -1,0 +1,53 @@
+//! What goes over the wire. The OpenAPI document is made from these types and their comments.
+//!
+//! Requests may hold fields that are not named here: applications pass their whole context
+//! along. Answers hold no others.
+
+mod hook;
+mod operator;
+
+use bakerst_model::Code;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+pub use hook::{
+    AfterAnswer, AfterRequest, AuditAnswer, AuditRequest, BeforeRequest, HookAnswer, OutputNote,
+    ReportedEvent, UnguardedAnswer, UnguardedResult,
+};
+pub use operator::{
+    ApprovalAnswerRequest, ApprovalReason, ApprovalView, HealthView, ReadyView, TokenCreated,
+    TokenRequest, TokenView,
+};
+
+/// Every error, on every path.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ErrorAnswer {
+    /// Never `true`: an error allows nothing.
+    #[schemars(extend("const" = false))]
+    allow: bool,
+    /// Always `reject`.
+    #[schemars(extend("const" = "reject"))]
+    action: &'static str,
+    /// A stable code.
+    #[schemars(with = "String")]
+    code: Code,
+    /// What happened.
+    reason: String,
+    /// Whether the same request can succeed later without anybody changing it.
+    retryable: bool,
+    /// What a person could do.
+    remedy: &'static str,
+}
+
+impl ErrorAnswer {
+    pub(crate) fn new(code: Code, reason: String) -> Self {
+        Self {
+            allow: false,
+            action: "reject",
+            code,
+            reason,
+            retryable: code.retryable(),
+            remedy: code.remedy(),
+        }
+    }
+}
