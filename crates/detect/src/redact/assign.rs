@@ -4,7 +4,9 @@
 //! must look drawn at random, and the name must not be one that holds something public, such as
 //! `public_key` or `key_id`.
 
-use super::check::{entropy, is_placeholder};
+use std::sync::LazyLock;
+
+use super::check::{Words, entropy, is_placeholder};
 use super::set::Set;
 use super::window::Window;
 
@@ -206,97 +208,98 @@ fn name_around(window: &Window<'_>, name_at: usize, place: Place) -> Vec<u8> {
 
 /// Names that hold something public, or say something about a secret without holding it.
 fn has_public_name(window: &Window<'_>, name_at: usize, place: Place) -> bool {
-    const PUBLIC: [&str; 58] = [
-        "public",
-        "pubkey",
-        "primarykey",
-        "foreignkey",
-        "schemakey",
-        "sequencekey",
-        "bucketkey",
-        "naturalkey",
-        "partitionkey",
-        "sortkey",
-        "cachekey",
-        "hashkey",
-        "idxkey",
-        "monkey",
-        "turkey",
-        "keyid",
-        "keyname",
-        "keyfile",
-        "keypath",
-        "keyurl",
-        "keyuri",
-        "keytype",
-        "keysize",
-        "keylength",
-        "keyalias",
-        "keyring",
-        "keyselector",
-        "keysignature",
-        "keyword",
-        "keyboard",
-        "keycode",
-        "keyframe",
-        "keyvault",
-        "keystore",
-        "keytab",
-        "keymesh",
-        "keypair",
-        "keyversion",
-        "kmskey",
-        "secretname",
-        "secretsid",
-        "secretid",
-        "secretlength",
-        "secretversion",
-        "tokenfile",
-        "tokentype",
-        "tokenurl",
-        "tokenuri",
-        "tokenendpoint",
-        "tokencount",
-        "tokenname",
-        "csrf",
-        "authenticity",
-        "credentialid",
-        "credentialsid",
-        "author",
-        "accessid",
-        "accessibility",
-    ];
-    let name = name_around(window, name_at, place);
-    let has = |word: &str| memchr::memmem::find(&name, word.as_bytes()).is_some();
-    PUBLIC.iter().any(|word| has(word))
-        || has("authenticationresults")
-        || has("chksum")
-        || has("integrity")
-        || has("apiorg")
-        || has("etag")
-        || has("accessor")
-        || has("capital")
-        || has("rapid")
-        || has("apiversion")
-        || has("apiname")
-        || has("apiid")
-        || has("apiurl")
-        || has("endpoint")
+    static PUBLIC: LazyLock<Words> = LazyLock::new(|| {
+        Words::new(&[
+            "public",
+            "pubkey",
+            "primarykey",
+            "foreignkey",
+            "schemakey",
+            "sequencekey",
+            "bucketkey",
+            "naturalkey",
+            "partitionkey",
+            "sortkey",
+            "cachekey",
+            "hashkey",
+            "idxkey",
+            "monkey",
+            "turkey",
+            "keyid",
+            "keyname",
+            "keyfile",
+            "keypath",
+            "keyurl",
+            "keyuri",
+            "keytype",
+            "keysize",
+            "keylength",
+            "keyalias",
+            "keyring",
+            "keyselector",
+            "keysignature",
+            "keyword",
+            "keyboard",
+            "keycode",
+            "keyframe",
+            "keyvault",
+            "keystore",
+            "keytab",
+            "keymesh",
+            "keypair",
+            "keyversion",
+            "kmskey",
+            "secretname",
+            "secretsid",
+            "secretid",
+            "secretlength",
+            "secretversion",
+            "tokenfile",
+            "tokentype",
+            "tokenurl",
+            "tokenuri",
+            "tokenendpoint",
+            "tokencount",
+            "tokenname",
+            "csrf",
+            "authenticity",
+            "credentialid",
+            "credentialsid",
+            "author",
+            "accessid",
+            "accessibility",
+            "authenticationresults",
+            "chksum",
+            "integrity",
+            "apiorg",
+            "etag",
+            "accessor",
+            "capital",
+            "rapid",
+            "apiversion",
+            "apiname",
+            "apiid",
+            "apiurl",
+            "endpoint",
+        ])
+    });
+    PUBLIC.any_in(&name_around(window, name_at, place))
 }
 
 fn has_strong_name(window: &Window<'_>, name_at: usize, place: Place) -> bool {
-    const STRONG: [&str; 8] = [
-        "secret",
-        "apikey",
-        "accesstoken",
-        "authtoken",
-        "apitoken",
-        "accesskey",
-        "privatekey",
-        "password",
-    ];
-    let name = name_around(window, name_at, place);
-    STRONG.iter().any(|word| memchr::memmem::find(&name, word.as_bytes()).is_some())
+    static STRONG: LazyLock<Words> = LazyLock::new(|| {
+        Words::new(&[
+            "secret",
+            "apikey",
+            "accesstoken",
+            "authtoken",
+            "apitoken",
+            "accesskey",
+            "privatekey",
+            "password",
+        ])
+    });
+    STRONG.any_in(&name_around(window, name_at, place))
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! What tells a secret from what only looks like one: check digits, entropy, and the words that
 //! people write where a secret will stand.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 /// The entropy of the bytes, in bits a byte.
 pub(crate) fn entropy(bytes: &[u8]) -> f64 {
     let mut counts = [0_u32; 256];
@@ -14,35 +18,51 @@ pub(crate) fn entropy(bytes: &[u8]) -> f64 {
     counts.iter().filter(|c| **c > 0).map(|c| -share(*c) * share(*c).log2()).sum()
 }
 
+/// Many words looked for at once, in any case.
+pub(crate) struct Words(Option<AhoCorasick>);
+
+impl Words {
+    pub(crate) fn new(words: &[&str]) -> Self {
+        let builder = AhoCorasick::builder().ascii_case_insensitive(true).build(words);
+        // A handful of constant words always builds; were it not so, nothing would be let off.
+        Self(builder.ok())
+    }
+
+    /// Whether any of them is somewhere in the text.
+    pub(crate) fn any_in(&self, text: &[u8]) -> bool {
+        self.0.as_ref().is_some_and(|words| words.is_match(text))
+    }
+}
+
 /// Whether a value stands for a secret to be filled in: `xxxx`, `<token>`, `${TOKEN}`, `changeme`.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
-    const WORDS: [&str; 22] = [
-        "example",
-        "changeme",
-        "change_me",
-        "change-me",
-        "change_it",
-        "your_",
-        "your-",
-        "yourp",
-        "yourt",
-        "yourk",
-        "yours",
-        "xxxx",
-        "****",
-        "....",
-        "redacted",
-        "placeholder",
-        "dummy",
-        "insert_",
-        "${",
-        "{{",
-        "00000000",
-        "todo",
-    ];
-    let lower = value.to_ascii_lowercase();
-    let opens = matches!(value.first(), Some(b'<' | b'$' | b'%' | b'{' | b'['));
-    opens || WORDS.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
+    static WORDS: LazyLock<Words> = LazyLock::new(|| {
+        Words::new(&[
+            "example",
+            "changeme",
+            "change_me",
+            "change-me",
+            "change_it",
+            "your_",
+            "your-",
+            "yourp",
+            "yourt",
+            "yourk",
+            "yours",
+            "xxxx",
+            "****",
+            "....",
+            "redacted",
+            "placeholder",
+            "dummy",
+            "insert_",
+            "${",
+            "{{",
+            "00000000",
+            "todo",
+        ])
+    });
+    matches!(value.first(), Some(b'<' | b'$' | b'%' | b'{' | b'[')) || WORDS.any_in(value)
 }
 
 /// The check digit of payment cards.

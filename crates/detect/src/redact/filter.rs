@@ -51,10 +51,6 @@ impl<T: Copy> Filter<T> {
         Self { tables, buckets: groups }
     }
 
-    pub(crate) fn sizes(&self) -> Vec<usize> {
-        self.buckets.iter().map(Vec::len).collect()
-    }
-
     /// The candidates from `from` on and before `to`, in order.
     pub(crate) fn candidates<'f>(
         &'f self,
@@ -175,11 +171,11 @@ pub(crate) fn cost(mark: &Mark) -> u64 {
 /// for more, since they come in runs.
 fn weight(set: &Set) -> u64 {
     const CLASSES: [(Set, u64); 6] = [
-        (Set::of(b"", b" etaoinsr"), 40),
-        (Set::of(b"az", b""), 10),
-        (Set::of(b"09", b""), 60),
-        (Set::of(b"", b".,-_:=/\"\n"), 20),
-        (Set::of(b"AZ", b""), 4),
+        (Set::of(b"", b" etaoinsr"), 20),
+        (Set::of(b"az", b""), 5),
+        (Set::of(b"09", b""), 30),
+        (Set::of(b"", b".,-_:=/\"\n"), 10),
+        (Set::of(b"AZ", b""), 2),
         (Set::of(b"\x00\x7F", b""), 1),
     ];
     CLASSES.iter().map(|(class, weight)| u64::from(set.common(class)) * weight).sum()

@@ -69,7 +69,7 @@ impl Secret {
         !few && !bare
             && check::entropy(body) >= self.bits.min(self.reachable(body.len()))
             && !body.ends_with(b"EXAMPLE")
-            && memchr::memmem::find(body, b"xxxxxx").is_none()
+            && !body.windows(6).any(|six| six.eq_ignore_ascii_case(b"xxxxxx"))
     }
 
     /// A short text cannot have much entropy, and a fixed one has none to ask for.

@@ -54,6 +54,7 @@ impl Shape {
     }
 
     /// The most bytes that it can span.
+    #[cfg(test)]
     pub(crate) fn len_max(&self) -> usize {
         self.0.iter().map(|step| usize::from(step.max)).sum()
     }
