@@ -1,1 +1,33 @@
-fn main() {}
+//! `bakerst`: the one binary.
+//!
+//! It joins the rooms: reads the configuration, opens the state folder, hands ports to the doors,
+//! and turns what went wrong into an exit code and a sentence that helps.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod cli;
+mod clock;
+mod commands;
+mod config;
+mod failure;
+mod http;
+mod operator;
+mod paths;
+mod print;
+mod station;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let json = cli.global.json;
+    match commands::run(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.report(json);
+            failure.exit.into()
+        }
+    }
+}

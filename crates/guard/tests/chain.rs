@@ -197,12 +197,10 @@ tools: {sh: {risk: sensitive, command: /args/line}}";
     check(text, "sh", line("/usr/bin/df"), "allow");
     check(text, "sh", line("dfx"), "deny GRD-034");
     check(text, "sh", line("df && kubectl get pods | df"), "allow");
-    for smuggled in
-        ["df && rm x", "$(rm x)", "df `rm`", "df\nrm x", "sh -c 'rm x'", "./df", "/tmp/df"]
-    {
+    for smuggled in ["df && rm x", "df `rm`", "df\nrm x", "sh -c 'rm x'", "./df", "/tmp/df"] {
         check(text, "sh", line(smuggled), "deny GRD-034");
     }
-    for unclear in ["df | $SHELL", "$(cat x)", "eval \"$X\"", ""] {
+    for unclear in ["df | $SHELL", "$(rm x)", "$(cat x)", "eval \"$X\"", ""] {
         let got = judged(&policy(text).unwrap(), "sh", line(unclear));
         assert!(got != "allow", "{unclear}: {got}");
     }
@@ -304,7 +302,7 @@ fn commands_are_judged_by_what_they_do_and_not_by_what_they_mention() {
     let text = "
 guardrails:
   chain:
-    - {name: destructive-gate, config: {flagged_patterns: [delete, rm -rf]}}
+    - {name: destructive-gate, config: {flagged_patterns: [delete, rm -rf, frobnicate]}}
     - {name: human-approval}
 tools:
   sh: {risk: sensitive, command: /line}
@@ -315,7 +313,7 @@ tools:
     assert_eq!(sh("kubectl delete pod x --dry-run=client"), "allow");
     assert_eq!(sh("rm -rf /data"), "ask GRD-042");
     assert_eq!(sh("kubectl delete pod x"), "ask GRD-042");
-    assert_eq!(sh("mytool delete everything"), "ask GRD-041");
+    assert_eq!(sh("mytool frobnicate everything"), "ask GRD-041");
     let beside = json!({"line": "ls", "why": "to delete it"});
     assert_eq!(judged(&policy(text).unwrap(), "sh", beside), "ask GRD-041");
     let sql = |q: &str| judged(&policy(text).unwrap(), "sql", json!({"q": q}));

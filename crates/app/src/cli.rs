@@ -1,0 +1,264 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Stands between an agent and everything it can touch: judges every tool call, asks a person
+/// where one must decide, records what was decided, and keeps secrets out of what comes back.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bakerst",
+    version,
+    propagate_version = true,
+    after_help = "\
+Examples:
+  bakerst up                                start guarding, on built-in defaults
+  bakerst demo                              watch one call of each kind go through
+  bakerst check --config bakerst.yaml       is this configuration sound, and what is in force?
+  bakerst approvals approve apr-3           let a waiting call through
+
+Exit codes: 0 ok, 1 refused or found, 2 usage or configuration, 3 environment."
+)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// What every command understands.
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+/// What every command understands.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// The configuration: a bakerst.yaml, a bare guardrails file, or a ConfigMap with one.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The state folder [default: $XDG_STATE_HOME/bakerst].
+    #[arg(long, global = true, value_name = "FOLDER", env = "BAKERST_STATE")]
+    pub(crate) state: Option<PathBuf>,
+    /// The key that seals all others [default: $XDG_CONFIG_HOME/bakerst/master.key].
+    #[arg(long, global = true, value_name = "FILE", env = "BAKERST_MASTER_KEY_FILE")]
+    pub(crate) master_key: Option<PathBuf>,
+    /// Print data as JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the hook door.
+    #[command(after_help = "Example:\n  bakerst up --listen 127.0.0.1:9000 --durability batched")]
+    Up(Up),
+    /// Watch one call of each kind go through, in a folder that is thrown away.
+    #[command(after_help = "Example:\n  bakerst demo")]
+    Demo,
+    /// Say whether the configuration is sound, and print what is in force.
+    #[command(after_help = "Example:\n  bakerst check --config bakerst.yaml --json | jq .warnings")]
+    Check(Check),
+    /// Take one call through the chain and print every guardrail's word and time.
+    #[command(
+        after_help = "Example:\n  bakerst explain --tool filesystem_delete --input '{\"path\": \"/data\"}'"
+    )]
+    Explain(Explain),
+    /// Judge many texts or calls, one JSON object a line.
+    #[command(
+        after_help = "Example:\n  echo '{\"tool\":\"timezone_lookup\",\"input\":{\"city\":\"Tokyo\"}}' | bakerst eval calls"
+    )]
+    Eval(Eval),
+    /// Make, list and withdraw bearer tokens.
+    #[command(subcommand)]
+    Token(Token),
+    /// See and answer the calls that wait for a person.
+    #[command(subcommand)]
+    Approvals(Approvals),
+    /// Read and verify the audit log.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Measure, beside a baseline.
+    #[command(after_help = "Example:\n  bakerst bench hook --json")]
+    Bench(Bench),
+    /// Print completions for a shell.
+    #[command(after_help = "Example:\n  bakerst completions bash > /etc/bash_completion.d/bakerst")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `up`.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Up {
+    /// The address to listen on, instead of the configuration's.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// What "recorded" means, instead of the configuration's.
+    #[arg(long, value_enum)]
+    pub(crate) durability: Option<DurabilityArg>,
+}
+
+/// What "recorded" means.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum DurabilityArg {
+    /// On the disk, before the answer.
+    Strict,
+    /// With the operating system before the answer, on the disk a moment later.
+    Batched,
+}
+
+/// `check`.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// Print the built-in configuration as it is written, as a file to start from.
+    #[arg(long)]
+    pub(crate) print_default: bool,
+}
+
+/// `explain`.
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// The tool.
+    #[arg(long)]
+    pub(crate) tool: String,
+    /// Its input, as JSON.
+    #[arg(long, default_value = "{}")]
+    pub(crate) input: String,
+    /// The agent that calls it.
+    #[arg(long)]
+    pub(crate) agent: Option<String>,
+}
+
+/// `eval`.
+#[derive(Args, Debug)]
+pub(crate) struct Eval {
+    /// What the lines hold.
+    #[arg(value_enum)]
+    pub(crate) form: EvalForm,
+    /// Where to read lines from [default: standard input].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// Where to write answers to [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// What the lines hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum EvalForm {
+    /// `{id, text}`: does it read like instructions to a model?
+    Injection,
+    /// `{id, text}`: which secrets and personal data are in it?
+    Redaction,
+    /// `{id, text, lang?}`: would this command destroy something?
+    Commands,
+    /// `{id, tool, input, agent?}`: what does the whole chain say?
+    Calls,
+    /// Conversations, with what was slipped into them.
+    Flows,
+}
+
+/// `token`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Make a token and print it, once.
+    #[command(
+        after_help = "Example:\n  bakerst token create --name ci --role agent --agent ci-bot"
+    )]
+    Create {
+        /// What to call it.
+        #[arg(long)]
+        name: String,
+        /// What it is good for: agent, approver, auditor or admin; may be given several times.
+        #[arg(long = "role", default_value = "agent")]
+        roles: Vec<String>,
+        /// The one agent that it may speak for.
+        #[arg(long)]
+        agent: Option<String>,
+    },
+    /// List the tokens there are; their texts are kept nowhere.
+    #[command(after_help = "Example:\n  bakerst token list --json")]
+    List,
+    /// Withdraw a token.
+    #[command(after_help = "Example:\n  bakerst token revoke ci")]
+    Revoke {
+        /// Its name, or its id.
+        token: String,
+    },
+}
+
+/// `approvals`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Approvals {
+    /// List the calls that wait.
+    #[command(after_help = "Example:\n  bakerst approvals list --all")]
+    List {
+        /// Those that are settled, too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show one request whole.
+    #[command(after_help = "Example:\n  bakerst approvals show apr-3")]
+    Show {
+        /// Its number, such as apr-3.
+        id: String,
+    },
+    /// Let the call through, once.
+    #[command(after_help = "Example:\n  bakerst approvals approve apr-3 --note 'agreed with Ann'")]
+    Approve {
+        /// Its number, such as apr-3.
+        id: String,
+        /// A word for the log.
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// Refuse the call.
+    #[command(after_help = "Example:\n  bakerst approvals deny apr-3 --note 'wrong namespace'")]
+    Deny {
+        /// Its number, such as apr-3.
+        id: String,
+        /// A word for the log, and for the agent.
+        #[arg(long)]
+        note: Option<String>,
+    },
+}
+
+/// `audit`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Check every record against the chain; name the first that is wrong.
+    #[command(after_help = "Example:\n  bakerst audit verify")]
+    Verify,
+    /// Print the last records.
+    #[command(after_help = "Example:\n  bakerst audit tail --lines 50 --json")]
+    Tail {
+        /// How many.
+        #[arg(long, short = 'n', default_value_t = 20)]
+        lines: usize,
+    },
+}
+
+/// `bench`.
+#[derive(Args, Debug)]
+pub(crate) struct Bench {
+    /// What to measure.
+    #[arg(value_enum)]
+    pub(crate) name: BenchName,
+    /// Take longer, for steadier figures.
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Serve constant answers: the baseline that a bench starts by itself.
+    #[arg(long, hide = true, value_name = "SOCKET")]
+    pub(crate) serve_baseline: Option<PathBuf>,
+}
+
+/// What to measure.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum BenchName {
+    /// One decision in process.
+    Chain,
+    /// The hook door, over loopback and the Unix socket.
+    Hook,
+}

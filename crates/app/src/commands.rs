@@ -1,0 +1,30 @@
+//! The commands, one file each.
+
+mod approvals;
+mod audit;
+mod check;
+mod completions;
+mod demo;
+mod eval;
+pub(crate) mod explain;
+mod token;
+mod up;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Outcome;
+
+/// Does what the command line says.
+pub(crate) fn run(Cli { command, global }: Cli) -> Outcome {
+    match command {
+        Command::Up(up) => up::run(&up, &global),
+        Command::Demo => demo::run(&global),
+        Command::Check(check) => check::run(&check, &global),
+        Command::Explain(explain) => explain::run(&explain, &global),
+        Command::Eval(eval) => eval::run(&eval, &global),
+        Command::Token(token) => token::run(token, &global),
+        Command::Approvals(approvals) => approvals::run(approvals, &global),
+        Command::Audit(audit) => audit::run(&audit, &global),
+        Command::Bench(bench) => crate::bench::run(&bench, &global),
+        Command::Completions { shell } => completions::run(shell),
+    }
+}

@@ -1,0 +1,99 @@
+//! `bakerst eval`: many texts or calls, one JSON object a line, answers in the same order.
+
+mod forms;
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
+use std::path::Path;
+
+use bakerst_model::Code;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Map, Value, json};
+
+use crate::cli::{Eval, EvalForm, Global};
+use crate::config::Config;
+use crate::failure::{Exit, Failure, Outcome};
+use forms::Evaluator;
+
+pub(crate) fn run(eval: &Eval, global: &Global) -> Outcome {
+    if eval.form == EvalForm::Flows {
+        return Err(not_built("flows"));
+    }
+    let config = Config::load(global.config.as_deref())?;
+    let evaluator = Evaluator::new(eval.form, &config)?;
+    let (input, bytes) = open_input(eval.input.as_deref())?;
+    let mut output = open_output(eval.output.as_deref())?;
+    let progress = progress(bytes);
+    for (place, line) in input.lines().enumerate() {
+        let line = line.map_err(|e| unreadable(&format!("line {}: {e}", place + 1)))?;
+        progress.inc(line.len() as u64 + 1);
+        if line.trim().is_empty() {
+            continue;
+        }
+        let row = read_row(&line, place + 1, &config)?;
+        let id = row.get("id").cloned().unwrap_or_else(|| json!(place + 1));
+        let mut answer = evaluator.answer(&row).map_err(|why| bad_row(place + 1, &why))?;
+        answer.insert("id".to_owned(), id);
+        write_row(&mut output, &answer)?;
+    }
+    progress.finish_and_clear();
+    output.flush().map_err(|e| unwritable(&e))?;
+    Ok(Exit::Ok)
+}
+
+fn not_built(form: &str) -> Failure {
+    let message = format!("`eval {form}` is not built yet");
+    Failure::usage(Code::ConfigNotBuilt, message)
+}
+
+fn read_row(line: &str, number: usize, config: &Config) -> Result<Map<String, Value>, Failure> {
+    let limits = &config.limits;
+    let parsed =
+        bakerst_model::json::parse(line.as_bytes(), limits.body_bytes_max, limits.json_depth_max);
+    match parsed {
+        Ok(Value::Object(row)) => Ok(row),
+        Ok(_) => Err(bad_row(number, "it is not a JSON object")),
+        Err(why) => Err(bad_row(number, &why.to_string())),
+    }
+}
+
+fn bad_row(number: usize, why: &str) -> Failure {
+    Failure::usage(Code::BodyNotJson, format!("line {number} cannot be judged: {why}"))
+}
+
+fn open_input(path: Option<&Path>) -> Result<(Box<dyn BufRead>, Option<u64>), Failure> {
+    let Some(path) = path else { return Ok((Box::new(io::stdin().lock()), None)) };
+    let fail = |e: io::Error| unreadable(&format!("`{}`: {e}", path.display()));
+    let file = File::open(path).map_err(fail)?;
+    let bytes = file.metadata().map_err(fail)?.len();
+    Ok((Box::new(BufReader::new(file)), Some(bytes)))
+}
+
+fn open_output(path: Option<&Path>) -> Result<Box<dyn Write>, Failure> {
+    Ok(match path {
+        None => Box::new(BufWriter::new(io::stdout().lock())),
+        Some(path) => Box::new(BufWriter::new(File::create(path).map_err(|e| unwritable(&e))?)),
+    })
+}
+
+fn write_row(output: &mut dyn Write, row: &Map<String, Value>) -> Result<(), Failure> {
+    let written = serde_json::to_writer(&mut *output, row).map_err(io::Error::from);
+    written.and_then(|()| output.write_all(b"\n")).map_err(|e| unwritable(&e))
+}
+
+fn unreadable(why: &str) -> Failure {
+    Failure::environment(Code::ConfigUnreadable, format!("the input cannot be read: {why}"))
+}
+
+fn unwritable(error: &io::Error) -> Failure {
+    Failure::environment(Code::StateUnwritable, format!("the output cannot be written: {error}"))
+}
+
+/// A bar for a person at a terminal who waits on a file; nothing anywhere else.
+fn progress(bytes: Option<u64>) -> ProgressBar {
+    let (Some(bytes), true) = (bytes, io::stderr().is_terminal()) else {
+        return ProgressBar::hidden();
+    };
+    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes}, {eta} left");
+    ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

@@ -1,0 +1,105 @@
+//! The forms of `eval`: what a row holds, and what is said about it.
+
+use bakerst_detect::injection::{Detector, Sensitivity};
+use bakerst_detect::redact::{Kind, Redactor, Rule};
+use bakerst_guard::{Facts, Policy, Step};
+use bakerst_model::Verdict;
+use serde_json::{Map, Value, json};
+
+use super::not_built;
+use crate::cli::EvalForm;
+use crate::commands::explain::call_of;
+use crate::config::Config;
+use crate::failure::Failure;
+
+/// Judges rows of one form.
+pub(super) enum Evaluator<'c> {
+    Injection(Detector),
+    Redaction(Redactor),
+    Calls(Box<Policy>, &'c Config),
+}
+
+type Row = Map<String, Value>;
+
+impl<'c> Evaluator<'c> {
+    pub(super) fn new(form: EvalForm, config: &'c Config) -> Result<Self, Failure> {
+        let unusable = |e: bakerst_detect::pattern::PatternError| {
+            Failure::usage(bakerst_model::Code::ConfigValue, e.to_string())
+        };
+        match form {
+            EvalForm::Injection => {
+                Ok(Self::Injection(Detector::new(Sensitivity::Medium, &[]).map_err(unusable)?))
+            }
+            EvalForm::Redaction => {
+                Ok(Self::Redaction(Redactor::new(&Kind::ALL.map(Rule::Kind)).map_err(unusable)?))
+            }
+            EvalForm::Calls => Ok(Self::Calls(Box::new(config.compile()?), config)),
+            EvalForm::Commands => Err(not_built("commands")),
+            EvalForm::Flows => Err(not_built("flows")),
+        }
+    }
+
+    pub(super) fn answer(&self, row: &Row) -> Result<Row, String> {
+        let answer = match self {
+            Self::Injection(detector) => judge_injection(detector, text_of(row)?),
+            Self::Redaction(redactor) => judge_redaction(redactor, text_of(row)?),
+            Self::Calls(policy, config) => judge_call(policy, config, row)?,
+        };
+        match answer {
+            Value::Object(answer) => Ok(answer),
+            _ => Err("it has no answer".to_owned()),
+        }
+    }
+}
+
+fn text_of(row: &Row) -> Result<&str, String> {
+    row.get("text").and_then(Value::as_str).ok_or_else(|| "it has no text under `text`".to_owned())
+}
+
+fn judge_injection(detector: &Detector, text: &str) -> Value {
+    let found = detector.first_finding(text);
+    let findings = found.iter().map(|found| {
+        let span = [code_points(text, found.span.start), code_points(text, found.span.end)];
+        json!({ "rule": found.rule, "span": span })
+    });
+    json!({
+        "score": if found.is_some() { 1.0 } else { 0.0 },
+        "blocked": found.is_some(),
+        "findings": findings.collect::<Vec<_>>(),
+    })
+}
+
+fn judge_redaction(redactor: &Redactor, text: &str) -> Value {
+    let redaction = redactor.redact(text);
+    let spans = redaction.findings.iter().map(|found| {
+        let kind = found.placeholder.trim_start_matches("[REDACTED_").trim_end_matches(']');
+        json!([code_points(text, found.span.start), code_points(text, found.span.end), kind])
+    });
+    let spans: Vec<_> = spans.collect();
+    json!({ "text": redaction.text, "spans": spans })
+}
+
+fn judge_call(policy: &Policy, config: &Config, row: &Row) -> Result<Value, String> {
+    let tool = row.get("tool").and_then(Value::as_str).ok_or("it has no tool under `tool`")?;
+    let input = row.get("input").map_or_else(|| "{}".to_owned(), Value::to_string);
+    let agent = row.get("agent").and_then(Value::as_str);
+    let call = call_of(tool, input.as_bytes(), agent, &config.limits).map_err(|e| e.message)?;
+    let mut run = policy.start(&call, Facts::default());
+    while run.hear().is_some() {}
+    let words: Vec<_> = run.trail().to_vec();
+    let (verdict, reason) = match run.step() {
+        Step::Done(decision) => (decision.verdict, Some(decision.reason)),
+        Step::Need(_) => (Verdict::Ask, None),
+    };
+    let said = words.iter().filter(|word| !word.monitored).filter_map(|word| word.reason.clone());
+    let mut reasons: Vec<_> = said.map(|reason| reason.to_string()).collect();
+    if reasons.is_empty() && verdict != Verdict::Allow {
+        reasons.extend(reason.map(|reason| reason.to_string()));
+    }
+    Ok(json!({ "verdict": verdict, "reasons": reasons }))
+}
+
+/// Offsets are given in code points, as other languages count them.
+fn code_points(text: &str, bytes: usize) -> usize {
+    text.get(..bytes).unwrap_or(text).chars().count()
+}

@@ -1,0 +1,220 @@
+//! The configuration: one file, read whole or not at all.
+
+pub(crate) mod changes;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use bakerst_guard::document::{Fault, Node};
+use bakerst_guard::{Policy, PolicySource, rails};
+use bakerst_model::{Code, Limits};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use source::Source;
+
+/// Sections whose settings nothing would enforce yet.
+const NOT_BUILT: [&str; 12] = [
+    "agents",
+    "tenants",
+    "authorization",
+    "budget",
+    "models",
+    "approvals",
+    "audit",
+    "gateway",
+    "sandbox",
+    "identity",
+    "cluster",
+    "telemetry",
+];
+const BUILT: [&str; 7] =
+    ["listen", "enforcement", "durability", "guardrails", "tools", "limits", "secrets"];
+
+/// The deepest nesting that the JSON reader can be told to follow.
+const JSON_DEPTH_MAX: usize = bakerst_model::json::DEPTH_CEILING;
+
+/// What a configuration comes to, every default filled in.
+#[derive(Debug, Serialize)]
+pub(crate) struct Config {
+    /// Where it was read from; nothing for the built-in one.
+    #[serde(skip)]
+    pub(crate) file: Option<PathBuf>,
+    /// Where to listen.
+    pub(crate) listen: Listen,
+    /// Whether calls are judged at all.
+    pub(crate) enforcement: Enforcement,
+    /// What "recorded" means.
+    pub(crate) durability: Durability,
+    /// The bounds on what outsiders can make grow.
+    pub(crate) limits: Limits,
+    /// Where secrets are.
+    pub(crate) secrets: Secrets,
+    /// The policy.
+    #[serde(flatten)]
+    pub(crate) policy: PolicySource,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Listen {
+    /// For TCP; loopback only, as long as there is no TLS.
+    pub(crate) address: SocketAddr,
+    /// Whether the hook door also listens on a Unix socket in the state folder.
+    pub(crate) socket: bool,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self { address: SocketAddr::from(([127, 0, 0, 1], 8731)), socket: true }
+    }
+}
+
+/// Whether calls are judged at all.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Enforcement {
+    /// They are.
+    #[default]
+    On,
+    /// Consumer mode: hooks that do nothing.
+    Off,
+}
+
+/// What "recorded" means.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Durability {
+    /// On the disk, before the answer.
+    #[default]
+    Strict,
+    /// With the operating system before the answer, on the disk a moment later.
+    Batched,
+}
+
+/// Where secrets are.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Secrets {
+    /// The key that seals the others; in the configuration folder unless said otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) master_key_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads the configuration: the file that is named, else the one in the configuration folder,
+    /// else the built-in one.
+    pub(crate) fn load(named: Option<&Path>) -> Result<Self, Failure> {
+        match named {
+            Some(path) => Self::read(&Source::read(path)?),
+            None => {
+                let usual = crate::paths::config_folder().join("bakerst.yaml");
+                if usual.exists() { Self::read(&Source::read(&usual)?) } else { Self::built_in() }
+            }
+        }
+    }
+
+    fn built_in() -> Result<Self, Failure> {
+        Self::read(&Source::built_in())
+    }
+
+    /// Compiles the policy; a policy that cannot be compiled is reported as its file's fault.
+    pub(crate) fn compile(&self) -> Result<Policy, Failure> {
+        let compiled = Policy::compile(self.policy.clone(), self.limits.clone());
+        compiled.map_err(|fault| {
+            let file = self.file.as_ref().map(|file| file.display().to_string());
+            let mut failure = Failure::usage(fault.code, fault.message);
+            failure.message.extend(file.map(|file| format!(" (in {file})")));
+            failure.hint = fault.hint;
+            failure
+        })
+    }
+
+    fn read(source: &Source) -> Result<Self, Failure> {
+        let node = source.parse()?;
+        if node.get("kind").and_then(Node::as_text) == Some("ConfigMap") {
+            let inner = source.config_map_entry(&node)?;
+            return Self::read(&inner);
+        }
+        let config = match node.get("chain") {
+            // A bare file of guardrails; everything else is as usual.
+            Some(_) => Self::of_parts(&Node::empty(), Some(&node), source),
+            None => Self::of_sections(&node, source)?,
+        };
+        config.map_err(|fault| source.failure(fault))
+    }
+
+    fn of_sections(node: &Node, source: &Source) -> Result<Result<Self, Fault>, Failure> {
+        let known = [BUILT.as_slice(), NOT_BUILT.as_slice()].concat();
+        let fields = node.fields(&known).map_err(|fault| source.failure(fault))?;
+        for (name, section) in fields {
+            if NOT_BUILT.contains(&name) {
+                let message = format!("the section `{name}` is not built yet");
+                let fault = Fault::new(Code::ConfigNotBuilt, message).at(section.at());
+                return Err(source.failure(fault.hint("leave it out: it would not be enforced")));
+            }
+        }
+        let guardrails = node.get("guardrails");
+        match guardrails.and_then(|section| section.get("file")) {
+            None => Ok(Self::of_parts(node, guardrails, source)),
+            Some(file) => {
+                let outer = guardrails.unwrap_or(node);
+                let path = outer
+                    .fields(&["file"])
+                    .and_then(|_| file.read::<PathBuf>())
+                    .map_err(|fault| source.failure(fault))?;
+                let inner = source.beside(&path)?;
+                let inner_node = inner.guardrails_node()?;
+                // Faults inside the guardrails are that file's, so it is read for itself first.
+                let limits = section(node, "limits").map_err(|fault| source.failure(fault))?;
+                PolicySource::read(Some(&inner_node), node.get("tools"), &rails::custom(), &limits)
+                    .map_err(|fault| inner.failure(fault))?;
+                Ok(Self::of_parts(node, Some(&inner_node), source))
+            }
+        }
+    }
+
+    fn of_parts(node: &Node, guardrails: Option<&Node>, source: &Source) -> Result<Self, Fault> {
+        let limits: Limits = section(node, "limits")?;
+        let config = Self {
+            file: source.path().map(Path::to_owned),
+            listen: section(node, "listen")?,
+            enforcement: section(node, "enforcement")?,
+            durability: section(node, "durability")?,
+            secrets: section(node, "secrets")?,
+            policy: PolicySource::read(guardrails, node.get("tools"), &rails::custom(), &limits)?,
+            limits,
+        };
+        config.check(node)?;
+        Ok(config)
+    }
+
+    fn check(&self, node: &Node) -> Result<(), Fault> {
+        if self.limits.json_depth_max > JSON_DEPTH_MAX {
+            let message = format!("`json_depth_max` is at most {JSON_DEPTH_MAX}");
+            let at = node.get("limits").and_then(|limits| limits.get("json_depth_max"));
+            return Err(Fault::new(Code::ConfigValue, message).at(at.unwrap_or(node).at()));
+        }
+        check_address(self.listen.address.ip())
+            .map_err(|fault| fault.at(node.get("listen").unwrap_or(node).at()))
+    }
+}
+
+/// Off loopback, TLS is required; as long as there is none, only loopback will do.
+pub(crate) fn check_address(ip: IpAddr) -> Result<(), Fault> {
+    match ip.is_loopback() {
+        true => Ok(()),
+        false => {
+            let message = format!("`{ip}` is not loopback, and TLS is not built yet");
+            Err(Fault::new(Code::TlsRequired, message))
+        }
+    }
+}
+
+fn section<T: serde::de::DeserializeOwned + Default>(node: &Node, name: &str) -> Result<T, Fault> {
+    node.get(name).map(Node::read).transpose().map(Option::unwrap_or_default)
+}

@@ -1,0 +1,46 @@
+//! Where things are kept, and the only place that reads the environment.
+
+use std::env;
+use std::path::PathBuf;
+
+#[expect(clippy::disallowed_methods, reason = "this is where configuration is read")]
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// `$XDG_CONFIG_HOME/bakerst`, or `~/.config/bakerst`.
+///
+/// The current folder is not searched: an agent may be able to write there.
+pub(crate) fn config_folder() -> PathBuf {
+    base("XDG_CONFIG_HOME", ".config").join("bakerst")
+}
+
+/// `$XDG_STATE_HOME/bakerst`, or `~/.local/state/bakerst`.
+pub(crate) fn state_folder() -> PathBuf {
+    base("XDG_STATE_HOME", ".local/state").join("bakerst")
+}
+
+fn base(variable_name: &str, under_home: &str) -> PathBuf {
+    match variable(variable_name) {
+        Some(folder) => PathBuf::from(folder),
+        None => PathBuf::from(variable("HOME").unwrap_or_else(|| "/".to_owned())).join(under_home),
+    }
+}
+
+/// Whether the person has asked for no colours (`NO_COLOR`).
+pub(crate) fn no_colour() -> bool {
+    variable("NO_COLOR").is_some()
+}
+
+/// Variables that ask for limits which nothing enforces yet.
+pub(crate) fn unenforced_limits() -> Vec<&'static str> {
+    let names = [
+        "RATE_LIMIT_PER_USER",
+        "RATE_LIMIT_GLOBAL",
+        "COST_LIMIT_DAILY",
+        "COST_LIMIT_MONTHLY",
+        "COST_ALERT_THRESHOLD",
+        "COST_FALLBACK_STRATEGY",
+    ];
+    names.into_iter().filter(|name| variable(name).is_some()).collect()
+}

@@ -1,0 +1,199 @@
+//! Where a `bakerst` lives: its state folder, its keys, its log and its books.
+
+use std::error::Error;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bakerst_audit::LogKey;
+use bakerst_gateway::{Enforcement, Gateway, Ports};
+use bakerst_model::{Clock, Code};
+use bakerst_secrets::{MasterKey, SealedFile, SecretsError};
+use bakerst_store::{Approvals, Database, Durability, LogFile, StateFolder, Tokens};
+
+use crate::cli::Global;
+use crate::clock::SystemClock;
+use crate::config::{self, Config};
+use crate::failure::{Exit, Failure};
+
+/// The name under which the log's key is kept.
+const LOG_KEY: &str = "log-key";
+
+/// Where everything is.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    state: PathBuf,
+    master_key: PathBuf,
+}
+
+impl Places {
+    /// What the command line says, else the configuration, else the usual places.
+    pub(crate) fn of(global: &Global) -> Result<Self, Failure> {
+        let master_key = match &global.master_key {
+            Some(named) => Some(named.clone()),
+            None => Config::load(global.config.as_deref())?.secrets.master_key_file,
+        };
+        Ok(Self {
+            state: global.state.clone().unwrap_or_else(crate::paths::state_folder),
+            master_key: master_key
+                .unwrap_or_else(|| crate::paths::config_folder().join("master.key")),
+        })
+    }
+
+    /// The state folder.
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// The log.
+    pub(crate) fn log_file(&self) -> PathBuf {
+        StateFolder::log_path_in(&self.state)
+    }
+
+    /// The socket of the hook door.
+    pub(crate) fn hook_socket(&self) -> PathBuf {
+        self.state.join("hook.sock")
+    }
+
+    /// The socket of the operator's door.
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        self.state.join("control.sock")
+    }
+
+    fn sealed_file(&self) -> PathBuf {
+        self.state.join("secrets.sealed")
+    }
+
+    /// The log's key, as it was kept when the log was begun. Nothing is made here: a key that was
+    /// drawn now could verify nothing.
+    pub(crate) fn log_key(&self) -> Result<LogKey, Failure> {
+        for needed in [&self.master_key, &self.sealed_file()] {
+            if !needed.exists() {
+                let message =
+                    format!("the log's key cannot be had: there is no `{}`", needed.display());
+                return Err(Failure::new(Exit::Refused, Code::LogKeyMissing, message));
+            }
+        }
+        let kept = MasterKey::load_or_create(&self.master_key)
+            .and_then(|master| SealedFile::open_or_create(&self.sealed_file(), &master))
+            .map_err(|e| Failure { exit: Exit::Refused, ..secrets_failure(&e) })?;
+        let secret = kept.get(LOG_KEY).ok_or_else(|| {
+            let message = "the log's key is not among the secrets";
+            Failure::new(Exit::Refused, Code::LogKeyMissing, message)
+        })?;
+        log_key_of(&secret)
+    }
+}
+
+/// The opened state folder. It is this process's own until it is dropped.
+pub(crate) struct Station {
+    pub(crate) journal: Arc<LogFile>,
+    pub(crate) ports: Ports,
+}
+
+impl Station {
+    /// Opens everything, and makes what is not there yet.
+    pub(crate) fn open(places: &Places, config: &Config) -> Result<Self, Failure> {
+        let folder = StateFolder::open(&places.state)
+            .map_err(|e| Failure::environment(e.code(), with_causes(&e)))?;
+        create_parent(&places.master_key)?;
+        let mut secrets = MasterKey::load_or_create(&places.master_key)
+            .and_then(|master| SealedFile::open_or_create(&places.sealed_file(), &master))
+            .map_err(|e| secrets_failure(&e))?;
+        let secret = secrets.get_or_draw(LOG_KEY).map_err(|e| secrets_failure(&e))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let durability = match config.durability {
+            config::Durability::Strict => Durability::Strict,
+            config::Durability::Batched => Durability::Batched,
+        };
+        let journal = LogFile::open(&folder, log_key_of(&secret)?, durability, clock.clone())
+            .map_err(|e| Failure::environment(e.code(), with_causes(&e)))?;
+        let database =
+            Database::open(&folder).map_err(|e| Failure::environment(e.code(), with_causes(&e)))?;
+        let journal = Arc::new(journal);
+        let pending_max = config.limits.approvals_pending_max;
+        let ports = Ports {
+            journal: journal.clone(),
+            approvals: Arc::new(Approvals::new(database.clone(), pending_max)),
+            tokens: Arc::new(Tokens::new(database)),
+            clock,
+        };
+        Ok(Self { journal, ports })
+    }
+
+    /// A gateway over this station, with the configuration's policy in force.
+    pub(crate) async fn gateway(&self, config: &Config) -> Result<Arc<Gateway>, Failure> {
+        let enforcement = match config.enforcement {
+            config::Enforcement::On => Enforcement::On,
+            config::Enforcement::Off => Enforcement::Off,
+        };
+        let (policy, limits) = (config.compile()?, config.limits.clone());
+        let opened = Gateway::open(self.ports.clone(), policy, limits, enforcement).await;
+        opened.map_err(|e| Failure::environment(Code::StateBroken, with_causes(&e)))
+    }
+}
+
+fn log_key_of(secret: &bakerst_model::Secret) -> Result<LogKey, Failure> {
+    LogKey::new(secret).map_err(|e| Failure::new(Exit::Refused, e.code(), e.to_string()))
+}
+
+fn secrets_failure(error: &SecretsError) -> Failure {
+    Failure::environment(error.code(), with_causes(error))
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// The folder of the master key, for its owner alone.
+fn create_parent(file: &Path) -> Result<(), Failure> {
+    let Some(parent) = file.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(|e| {
+        let message = format!("cannot make the folder `{}`: {e}", parent.display());
+        Failure::environment(Code::StateUnwritable, message)
+    })
+}
+
+/// The runtime that doors and clients run on.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|e| Failure::environment(Code::AddressUnusable, format!("no runtime: {e}")))
+}
+
+/// A folder that goes with its holder.
+pub(crate) struct ScratchFolder(PathBuf);
+
+impl ScratchFolder {
+    /// A new folder, for its owner alone.
+    pub(crate) fn new(purpose: &str) -> io::Result<Self> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let name = format!("bakerst-{purpose}-{:016x}", u64::from_ne_bytes(random));
+        let path = std::env::temp_dir().join(name);
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for ScratchFolder {
+    fn drop(&mut self) {
+        // What cannot be removed is in the folder for temporary things, and is removed there.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
