@@ -73,7 +73,7 @@ pub(crate) fn run_target(target: &str, seconds: u64) -> Result<Step> {
         return Ok(Step::Skipped("there is no C++ compiler to build libFuzzer with".to_owned()));
     }
     let host = host()?;
-    let mut build = cargo(&["build", "--release", "--locked", "--target", &host]);
+    let mut build = cargo(&["build", "--release", "--target", &host]);
     build.args(["--bin", target]).current_dir(folder()).env("RUSTFLAGS", FLAGS);
     // Its own folder: other flags than the workspace's, and the two must not rebuild each other.
     build.env("CARGO_TARGET_DIR", folder().join("target"));
@@ -91,8 +91,9 @@ pub(crate) fn run_target(target: &str, seconds: u64) -> Result<Step> {
         format!("-timeout={INPUT_SECONDS_MAX}"),
         format!("-artifact_prefix={}/{target}-", artifacts.display()),
         "-print_final_stats=1".to_owned(),
-        // Only new finds and the end: a line for every pulse would hide them.
+        // Only what is wrong and the end: a line for every pulse would hide them.
         "-verbosity=0".to_owned(),
+        "-print_funcs=0".to_owned(),
     ]);
     fuzz.arg(&corpus).arg(folder().join("seeds").join(target));
     let mut executed = 0_u64;
