@@ -275,7 +275,8 @@ impl Reader {
                         && (tokens.get(at + 1) == Some(&Token::Mark('|'))
                             || at > 0 && tokens.get(at - 1) == Some(&Token::Mark('|')));
                     if piped {
-                        self.shell(code, depth + 1);
+                        // What goes into the pipe is not known.
+                        self.shell(&format!("cat | {code}"), depth + 1);
                     }
                     let embeds =
                         ["#{", "${", "{__import__", "@{["].iter().any(|m| code.contains(m));

@@ -141,7 +141,7 @@ impl Parser<'_> {
     /// Commands up to the `)` that closes them.
     fn substitution(&mut self, word: &mut Word) {
         let first = self.script.commands.len();
-        self.list(Feed::Inherited, true);
+        self.list(&Feed::Inherited, true);
         let run = Some(first..self.script.commands.len());
         word.parts.push(Part::Hole { run });
     }
@@ -172,7 +172,7 @@ impl Parser<'_> {
             }
         }
         let first = self.script.commands.len();
-        self.nested(&inner, |parser| parser.list(Feed::Inherited, false));
+        self.nested(&inner, |parser| parser.list(&Feed::Inherited, false));
         let run = Some(first..self.script.commands.len());
         word.parts.push(Part::Hole { run });
     }

@@ -3,6 +3,7 @@
 //! Blocks, parentheses and pipes are all taken to separate commands: what stands in them may run.
 
 use super::run::{Stdin, joined};
+use super::verbs::{Args, Ruling};
 use super::word::{Arg, HOLE_VAR};
 use super::{Effect, Reader};
 
@@ -44,6 +45,7 @@ impl Reader {
         if !self.may_read(text, depth) {
             return;
         }
+        self.lose_programs("PowerShell starts programs in more ways than are followed");
         let mut commands = Vec::new();
         let unclosed = split(text, &mut commands);
         if unclosed {
@@ -83,7 +85,7 @@ impl Reader {
                 ".downloadstring("
                     if !bare.contains("iex") && !bare.contains("invoke-expression") => {}
                 ".downloadstring(" => {
-                    self.note(Effect::Destructive, text, "runs what another machine sends")
+                    self.note(Effect::Destructive, text, "runs what another machine sends");
                 }
                 _ => self.note(Effect::Destructive, text, "calls a method that removes something"),
             }
@@ -151,7 +153,8 @@ impl Reader {
             if let Some(first) = native.first_mut() {
                 first.text = name;
             }
-            return self.command(&native, &Stdin::Unknown, depth + 1);
+            let stdin = if command.piped { Stdin::Unknown } else { Stdin::Outside };
+            return self.command(&native, &stdin, depth + 1);
         };
         if matches!(name.as_str(), "invoke-expression" | "iex") {
             return self.expression(words, before, depth);
@@ -306,6 +309,25 @@ fn judge(name: &str, args: &[Arg], before: Option<&Command>) -> Option<(Effect, 
     })
 }
 
+/// What a cmdlet does when a shell starts it; none where the name is no cmdlet's.
+pub(super) fn cmdlet(name: &str, args: &Args<'_>) -> Option<Ruling> {
+    const OURS: &[&str] = &[
+        "del", "erase", "rd", "reg", "vssadmin", "wbadmin", "bcdedit", "diskpart", "taskkill",
+        "wevtutil", "schtasks", "wmic", "icacls", "takeown", "certutil", "mshta", "regsvr32",
+        "iex", "fsutil",
+    ];
+    if !name.contains('-') && !OURS.contains(&name) {
+        return None;
+    }
+    let words: Vec<Arg> = args.all().cloned().collect();
+    let (effect, rule) = judge(name, &words, None)?;
+    match effect {
+        Effect::Destructive => Some(Ruling::destructive(rule)),
+        Effect::Unknown => Some(Ruling::unknown(rule)),
+        Effect::Read | Effect::Write => None,
+    }
+}
+
 /// Commands of the Windows prompt that are programs of their own.
 fn windows(
     name: &str,
@@ -340,8 +362,7 @@ fn windows(
         "cipher" => when(args.iter().any(|arg| arg.starts_with("/w")), "wipes free space"),
         "taskkill" | "tskill" | "spps" => when(true, "stops processes"),
         "shutdown" => when(
-            has(&["/s", "/r", "/p", "/h", "/f", "-s", "-r", "-h", "now"])
-                || args.is_empty() && false,
+            has(&["/s", "/r", "/p", "/h", "/f", "-s", "-r", "-h", "now"]),
             "stops or restarts the machine",
         ),
         "schtasks" => when(
@@ -392,10 +413,10 @@ fn split(text: &str, out: &mut Vec<Command>) -> bool {
             '#' if !started => {
                 rest = after
                     .get(memchr::memchr(b'\n', after.as_bytes()).unwrap_or(after.len())..)
-                    .unwrap_or_default()
+                    .unwrap_or_default();
             }
             '<' if after.starts_with('#') => {
-                rest = after.split_once("#>").map_or("", |(_, rest)| rest)
+                rest = after.split_once("#>").map_or("", |(_, rest)| rest);
             }
             '\'' | '"' => {
                 let end = closing(after, c);

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
+use super::code::Language;
 use super::environment::{Setting, setting};
 use super::path::{Place, place};
 use super::shell::{Feed, RedirectKind, Script, Simple};
 use super::verbs::{self, Args};
 use super::word::{Arg, Variables, Word, expand};
 use super::wrappers::{self, Inner};
-use super::{Effect, Reader, code, decode, shell};
+use super::{Effect, Reader, decode, shell};
 
 /// What a command finds on its standard input.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -93,7 +94,9 @@ impl Reader {
                 self.redirect(redirect.kind, &target, &args, walk, &simple.feed);
             }
         }
-        if args.first().is_some_and(|first| first.text != "{") {
+        if walk.takes_settings(&args) {
+            self.lose_programs("it runs what another program prints");
+        } else if args.first().is_some_and(|first| first.text != "{") {
             self.mark_downloads(&args, walk);
             self.command(&args, &stdin, depth);
         }
@@ -183,8 +186,10 @@ impl Reader {
             return self.give_up(&joined(args), "it holds command lines beyond reading");
         }
         self.fuel = self.fuel.saturating_sub(args.len());
-        if first.has_hole() || first.glob && first.text.contains(['*', '?', '[']) && args.len() > 1
-        {
+        let name = program_name(&first.text);
+        let pattern =
+            first.glob && first.text.contains(['*', '?', '[']) && !matches!(name, "[" | "[[");
+        if super::word::has_hole(name) || pattern && args.len() > 1 {
             self.give_up(&joined(args), "the program is not known before it runs");
             let rest = args.get(1..).unwrap_or_default();
             if !rest.is_empty() && first.text.chars().all(|c| super::word::has_hole(&c.to_string()))
@@ -193,13 +198,12 @@ impl Reader {
             }
             return;
         }
-        if first.glob && first.text != "[" {
+        if pattern {
             self.lose_programs("the program is named by a pattern");
         }
-        if first.variable {
+        if first.variable || first.has_hole() {
             self.lose_programs("a variable names the program");
         }
-        let name = program_name(&first.text);
         if !name.is_ascii() {
             self.give_up(&first.text, "the program's name holds letters of another script");
         }
@@ -215,6 +219,9 @@ impl Reader {
         let lower = lower.strip_suffix(".exe").unwrap_or(&lower);
         for inner in wrappers::inner(lower, args) {
             self.inner(inner, args, stdin, depth);
+        }
+        if wrappers::only_wraps(lower) {
+            return self.note(Effect::Write, "", "");
         }
         let ruling = verbs::judge(lower, &Args::new(args.get(1..).unwrap_or_default()));
         if ruling.starts_others {
@@ -234,7 +241,13 @@ impl Reader {
             Inner::Sql(code) => self.sql(&code.text, depth + 1),
             Inner::PowerShell(code) => self.code_string(&code, args, depth, Self::powershell),
             Inner::Program(language, code) => {
-                self.lose_programs("an interpreter runs code of its own");
+                if language != Language::Awk
+                    || code.text.contains(['|', '@'])
+                    || code.text.contains("system")
+                    || code.text.contains("getline")
+                {
+                    self.lose_programs("an interpreter runs code of its own");
+                }
                 self.program_text(language, &code.text, depth + 1);
             }
             Inner::Setting(name, value) => self.assignment(&name, &value, true, depth),
@@ -261,7 +274,7 @@ impl Reader {
     }
 
     /// A shell or an interpreter that reads its program from its standard input.
-    fn fed(&mut self, stdin: &Stdin, args: &[Arg], depth: u8, language: Option<code::Language>) {
+    fn fed(&mut self, stdin: &Stdin, args: &[Arg], depth: u8, language: Option<Language>) {
         match stdin {
             Stdin::Outside => self.lose_programs("it runs what it reads"),
             Stdin::Download => {
@@ -382,6 +395,44 @@ impl Walk<'_> {
             "rev" => Some(hidden(fed()?.trim_end().chars().rev().collect::<String>().into())),
             _ => None,
         }
+    }
+
+    /// Whether a command only takes over the settings that a well-known program prints for it, as
+    /// `eval "$(ssh-agent -s)"` does.
+    fn takes_settings(&self, args: &[Arg]) -> bool {
+        let [first, Arg { text, runs, .. }] = args else { return false };
+        let [run] = runs.as_slice() else { return false };
+        let printer = match self.args.get(run.clone()) {
+            Some([printer]) => printer,
+            _ => return false,
+        };
+        let words: Vec<&str> = printer.iter().take(3).map(|arg| arg.text.as_str()).collect();
+        matches!(first.text.as_str(), "eval" | "source" | ".")
+            && text.chars().all(|c| c == super::word::HOLE_RUN)
+            && match words.as_slice() {
+                ["ssh-agent" | "dircolors" | "gpg-agent" | "keychain", ..] => true,
+                [
+                    "brew" | "pyenv" | "rbenv" | "nodenv" | "direnv" | "opam" | "fnm" | "starship"
+                    | "zoxide" | "mise" | "asdf" | "conda" | "minikube" | "docker-machine"
+                    | "thefuck" | "luarocks",
+                    verb,
+                    ..,
+                ] => {
+                    matches!(
+                        *verb,
+                        "shellenv"
+                            | "init"
+                            | "hook"
+                            | "env"
+                            | "activate"
+                            | "docker-env"
+                            | "shell.bash"
+                            | "path"
+                    )
+                }
+                [_, "completion" | "completions", ..] => true,
+                _ => false,
+            }
     }
 
     /// Variables that a command sets in ways that are not followed.

@@ -86,7 +86,7 @@ pub(super) fn parse(text: &str) -> Script {
         depth: 0,
         rewinds: 0,
     };
-    parser.list(Feed::Inherited, false);
+    parser.list(&Feed::Inherited, false);
     if parser.lexer.peek() == Some(b')') {
         parser.unsure("a parenthesis is closed that was never opened");
     }
@@ -145,7 +145,7 @@ impl Parser<'_> {
     }
 
     /// Reads commands up to the end of the text, or up to a `)` that belongs to the caller.
-    pub(super) fn list(&mut self, feed: Feed, in_parens: bool) {
+    pub(super) fn list(&mut self, feed: &Feed, in_parens: bool) {
         if self.depth >= DEPTH_MAX {
             self.unsure("it nests deeper than is read");
             self.lexer.stop();
@@ -166,7 +166,7 @@ impl Parser<'_> {
             } else {
                 start = self.command(&mut blocks, &feed_now, start);
             }
-            let outer = blocks.last().map_or(&feed, |block| &block.feed).clone();
+            let outer = blocks.last().map_or(feed, |block| &block.feed).clone();
             feed_now = match self.after(&mut blocks) {
                 After::Pipe => Feed::Pipe(start..self.script.commands.len()),
                 After::Next => {
@@ -251,7 +251,7 @@ impl Parser<'_> {
         }
         if self.lexer.eat(b"(") {
             let first = self.script.commands.len();
-            self.list(feed.clone(), true);
+            self.list(feed, true);
             self.trailing_redirects(first);
             return start;
         }
@@ -322,7 +322,7 @@ impl Parser<'_> {
         }
         self.lexer.rewind(before.saturating_sub(1));
         let first = self.script.commands.len();
-        self.list(feed.clone(), true);
+        self.list(feed, true);
         self.trailing_redirects(first);
         start
     }

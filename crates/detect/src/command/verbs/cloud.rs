@@ -1,6 +1,7 @@
 //! Clouds and infrastructure as code.
 
 use super::{Args, Ruling, general};
+use crate::command::Effect;
 use crate::command::word::has_hole;
 
 pub(super) fn judge(name: &str, args: &Args<'_>) -> Option<Ruling> {
@@ -8,7 +9,7 @@ pub(super) fn judge(name: &str, args: &Args<'_>) -> Option<Ruling> {
         "terraform" | "tofu" | "terragrunt" | "tf" => terraform(args),
         "pulumi" | "cdk" | "cdktf" | "sst" | "serverless" | "sls" | "sam" | "copilot"
         | "amplify" | "eb" | "chalice" | "zappa" | "nixops" | "bosh" => stack(args),
-        "aws" | "aliyun" | "tccli" | "oci" | "ibmcloud" | "awslocal" => aws(args),
+        "aws" | "aliyun" | "tccli" | "oci" | "ibmcloud" | "awslocal" => aws(name, args),
         "gcloud" | "az" | "doctl" | "gsutil" | "openstack" | "linode-cli" | "hcloud" | "scw"
         | "exo" | "vultr-cli" | "civo" | "yc" | "upctl" | "bq" => cloud(name, args),
         "ansible" | "ansible-playbook" | "ansible-pull" => ansible(name, args),
@@ -126,8 +127,10 @@ const AWS_VALUES: &[&str] = &[
     "--config",
 ];
 
-fn aws(args: &Args<'_>) -> Ruling {
-    if args.is_help() || args.is_dry_run() {
+fn aws(name: &str, args: &Args<'_>) -> Ruling {
+    let last = args.text(args.len().saturating_sub(1));
+    let help = last == "help" && args.options().next().is_none();
+    if args.is_help() || args.is_dry_run() || help {
         return Ruling::READ;
     }
     let operands = args.operands(AWS_VALUES);
@@ -142,12 +145,12 @@ fn aws(args: &Args<'_>) -> Ruling {
             break;
         }
     }
-    match worst.effect {
-        crate::command::Effect::Read => match general::shared_verb(args, AWS_VALUES) {
-            ruling if ruling.effect > crate::command::Effect::Write => ruling,
-            _ => worst,
-        },
-        _ => worst,
+    // Other clouds put more words between the service and the verb.
+    let ours = matches!(name, "aws" | "awslocal");
+    if ours || worst.effect > Effect::Write {
+        worst
+    } else {
+        general::shared_verb(args, AWS_VALUES)
     }
 }
 
@@ -256,7 +259,7 @@ fn cloud(name: &str, args: &Args<'_>) -> Ruling {
         return Ruling::READ;
     }
     let operands = args.operands(AWS_VALUES);
-    let dry = name == "gsutil" && args.letter('n') && args.word("rsync");
+    let dry = name == "gsutil" && args.says_only('n', "xij") && args.word("rsync");
     let words = || operands.iter().take(7).map(|operand| operand.text);
     let looks = |word: &str| {
         matches!(

@@ -203,6 +203,15 @@ pub(super) fn judge(name: &str, args: &Args<'_>) -> Ruling {
     if args.is_help() || args.is_dry_run() {
         return Ruling::READ;
     }
+    if let Some(ruling) = crate::command::powershell::cmdlet(name, args) {
+        return ruling;
+    }
+    let option =
+        args.has(&["--delete", "--purge", "--destroy", "--wipe", "--prune", "--erase", "--nuke"])
+            || name.starts_with("gpg") && args.options().any(|o| o.starts_with("--delete-"));
+    if option {
+        return Ruling::destructive("an option removes or destroys something");
+    }
     if super::data::is_statement(name, args) {
         return Ruling::destructive("is a statement that destroys data");
     }

@@ -61,12 +61,12 @@ fn git_verb(verb: &str, args: &Args<'_>) -> Ruling {
     }
     let force = args.letter('f') || args.has(&["--force"]);
     match verb {
-        "push" if args.letter('n') => Ruling::READ,
+        "push" if args.says_only('n', "o") => Ruling::READ,
         "push" => push(args),
         "reset" => {
             Ruling::destructive_if(args.has(&["--hard", "--merge"]), "throws uncommitted work away")
         }
-        "clean" => match args.letter('n')
+        "clean" => match args.says_only('n', "e")
             || !force && !args.letter('d') && !args.letter('x') && !args.letter('X')
         {
             true => Ruling::READ,
@@ -132,10 +132,7 @@ fn git_verb(verb: &str, args: &Args<'_>) -> Ruling {
             first == "prune" || first == "migrate",
             "removes stored files or rewrites the history",
         ),
-        "remote" => Ruling::destructive_if(
-            first == "prune" && false || matches!(first, "remove" | "rm"),
-            "forgets a remote",
-        ),
+        "remote" => Ruling::destructive_if(matches!(first, "remove" | "rm"), "forgets a remote"),
         "rebase" | "am" | "cherry-pick" | "revert" | "merge" | "commit" | "pull" | "fetch"
         | "add" | "mv" | "clone" | "init" | "apply" | "bisect" | "notes" | "replace"
         | "sparse-checkout" | "config" => config_or_write(verb, args),
@@ -156,7 +153,7 @@ fn push(args: &Args<'_>) -> Ruling {
             ["--force", "--mirror", "--delete", "--prune"].iter().any(|p| {
                 o == *p
                     || o.starts_with("--force-") && *p == "--force"
-                    || o.len() > 5 && p.starts_with(o)
+                    || o.len() > 4 && p.starts_with(o)
             })
         });
     let refs = args.operands(&["-o", "--push-option", "--repo", "--receive-pack", "--exec"]);
@@ -181,7 +178,7 @@ fn hosted(args: &Args<'_>) -> Ruling {
     }
     let operands = args.operands(&[
         "-R", "--repo", "-H", "-f", "-F", "-X", "--method", "-q", "--jq", "-b", "--body", "-t",
-        "--title",
+        "--title", "-S", "--search", "-l", "--label", "-L", "--limit", "-s", "--state", "--json",
     ]);
     let word = |at: usize| operands.get(at).map_or("", |operand| operand.text);
     if word(0) == "api" {
@@ -194,7 +191,14 @@ fn hosted(args: &Args<'_>) -> Ruling {
             _ => Ruling::WRITE,
         };
     }
-    let destroys = operands.iter().take(3).skip(1).any(|operand| {
+    let looks = |word: &str| {
+        matches!(
+            word,
+            "list" | "view" | "create" | "search" | "status" | "checkout" | "diff" | "clone"
+        )
+    };
+    let mut verbs = operands.iter().take(3).skip(1).take_while(|operand| !looks(operand.text));
+    let destroys = verbs.any(|operand| {
         matches!(
             operand.text,
             "delete"

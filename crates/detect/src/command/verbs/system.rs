@@ -352,7 +352,8 @@ fn build(name: &str, args: &Args<'_>) -> Ruling {
     let only_says = args.is_dry_run()
         || args.is_help()
         || args.has(&["--just-print", "--recon", "--dry-run", "-m"])
-        || matches!(name, "make" | "gmake" | "ninja" | "rake" | "just") && args.letter('n');
+        || matches!(name, "make" | "gmake" | "ninja" | "rake" | "just")
+            && args.says_only('n', "CfIjlWoE");
     if only_says {
         return Ruling::READ;
     }
