@@ -190,6 +190,9 @@ impl Parser<'_> {
         if !inner.lexer.at_end() {
             inner.unsure("a parenthesis is closed that was never opened");
         }
+        if !inner.pending.is_empty() {
+            inner.unsure("a here-document is never closed");
+        }
         self.script = inner.script;
         self.rewinds = inner.rewinds;
         answer

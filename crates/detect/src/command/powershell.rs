@@ -240,7 +240,7 @@ fn judge(name: &str, args: &[Arg], before: Option<&Command>) -> Option<(Effect, 
     let starts = |prefix: &str| lower.iter().any(|arg| arg.starts_with(prefix));
     const READ: (Effect, &str) = (Effect::Read, "");
     const WRITE: (Effect, &str) = (Effect::Write, "");
-    let only_says = starts("-whatif") && !starts("-whatif:$false") || has(&["/?", "-?", "-help"]);
+    let only_says = has(&["-whatif", "-wi", "-whatif:$true"]) || has(&["/?", "-?", "-help"]);
     let destroys = |rule: &'static str| if only_says { READ } else { (Effect::Destructive, rule) };
     let when = |condition: bool, rule: &'static str| if condition { destroys(rule) } else { WRITE };
     if REMOVERS.contains(&name) {

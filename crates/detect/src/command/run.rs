@@ -209,7 +209,7 @@ impl Reader {
         }
         if !wrappers::is_transparent(name) {
             let listed = if is_trusted_path(&first.text) { name } else { first.text.as_str() };
-            if listed.is_empty() {
+            if name.is_empty() {
                 self.lose_programs("it names a folder as a program");
             } else {
                 self.program(listed);
@@ -221,7 +221,7 @@ impl Reader {
             self.inner(inner, args, stdin, depth);
         }
         if wrappers::only_wraps(lower) {
-            return self.note(Effect::Write, "", "");
+            return;
         }
         let ruling = verbs::judge(lower, &Args::new(args.get(1..).unwrap_or_default()));
         if ruling.starts_others {
@@ -258,7 +258,10 @@ impl Reader {
                     self.sql(text, depth + 1);
                 }
             }
-            Inner::Script => self.lose_programs("it runs a script whose content is not known"),
+            Inner::Script => {
+                self.lose_programs("it runs a script whose content is not known");
+                self.effect = self.effect.max(Effect::Write);
+            }
             Inner::Unreadable(rule) => self.give_up(&joined(args), rule),
         }
     }
@@ -276,7 +279,10 @@ impl Reader {
     /// A shell or an interpreter that reads its program from its standard input.
     fn fed(&mut self, stdin: &Stdin, args: &[Arg], depth: u8, language: Option<Language>) {
         match stdin {
-            Stdin::Outside => self.lose_programs("it runs what it reads"),
+            Stdin::Outside => {
+                self.lose_programs("it runs what it reads");
+                self.effect = self.effect.max(Effect::Write);
+            }
             Stdin::Download => {
                 self.lose_programs("it runs what another machine sends");
                 self.note(Effect::Destructive, &joined(args), "runs what another machine sends");

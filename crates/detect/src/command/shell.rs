@@ -90,6 +90,9 @@ pub(super) fn parse(text: &str) -> Script {
     if parser.lexer.peek() == Some(b')') {
         parser.unsure("a parenthesis is closed that was never opened");
     }
+    if !parser.pending.is_empty() {
+        parser.unsure("a here-document is never closed");
+    }
     parser.script
 }
 
@@ -343,7 +346,7 @@ impl Parser<'_> {
         self.skip_to_command();
         if self.lexer.eat_keyword("in") {
             self.lexer.skip_blanks();
-            while self.word().is_some() {
+            while self.lexer.peek() != Some(b'#') && self.word().is_some() {
                 self.lexer.skip_blanks();
             }
         }
@@ -395,6 +398,9 @@ impl Parser<'_> {
         let mut simple = Simple { feed: feed.clone(), ..Simple::default() };
         loop {
             self.lexer.skip_blanks();
+            if self.lexer.peek() == Some(b'#') {
+                break;
+            }
             if self.redirect(&mut simple) {
                 continue;
             }

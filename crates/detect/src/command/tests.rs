@@ -36,18 +36,18 @@ fn every_command_that_could_run_is_named() {
     shell("df; free && uptime || ps | jq .", "read [df free uptime ps jq]");
     shell("echo $(df) `free` \"$(ps)\"", "read [df free ps echo]");
     shell("df # free; rm x", "read [df]");
-    shell("df <<EOF\n$(ps)\nEOF\nfree", "read [ps df free]");
+    shell("df <<EOF\n$(ps)\nEOF\nfree", "read [df ps free]");
     shell("df <<'EOF'\n$(ps)\nEOF\nfree", "read [df free]");
     shell("for x in $(df); do ps; done", "read [df ps]");
     shell("case $x in a|b) df ;; *) ps ;; esac", "read [df ps]");
     shell("if df; then ps; else free; fi", "read [df ps free]");
     shell("f() { ps; }; df", "read [ps df]");
-    shell("sudo -u bob env A=1 timeout 5 df", "write ?");
-    shell("sudo -u bob timeout 5 df", "write [sudo timeout df]");
-    shell("ls | xargs -n1 wc", "write [ls xargs wc]");
+    shell("sudo -u bob env A=1 timeout 5 df", "read ?");
+    shell("sudo -u bob timeout 5 df", "read [sudo timeout df]");
+    shell("ls | xargs -n1 wc", "read [ls xargs wc]");
     shell("find . -exec wc -l {} +", "read [find wc]");
     shell("bash -c 'df; ps'", "read [bash df ps]");
-    shell("ssh host 'df; ps'", "write [ssh df ps]");
+    shell("ssh host 'df; ps'", "read [ssh df ps]");
     shell("LANG=C df", "read [df]");
 }
 
@@ -109,7 +109,7 @@ fn an_allowlist_cannot_be_bypassed() {
 #[test]
 fn a_program_outside_of_the_systems_folders_goes_by_its_path() {
     let shell = |text, want| check(Lang::Shell, text, want);
-    shell("/tmp/df", "write [/tmp/df]".replace("write", "read").as_str());
+    shell("/tmp/df", "read [/tmp/df]");
     shell("./df", "read [./df]");
     shell("/usr/bin/../../tmp/df", "read [/usr/bin/../../tmp/df]");
     shell("/usr/bin/df", "read [df]");
@@ -229,9 +229,15 @@ fn a_dry_run_is_a_read_and_its_look_alikes_are_not() {
             "rm -- --help",
             "sh -c 'rm -rf x' --dry-run",
             "kubectl exec x -- rm -rf / --dry-run=client",
-            "Remove-Item x -WhatIf:$false",
         ],
     );
+}
+
+#[test]
+fn a_dry_run_of_powershell_is_a_read() {
+    check_effect(Lang::PowerShell, Effect::Read, &["Remove-Item x -WhatIf", "ri x -whatif:$true"]);
+    let harms = ["Remove-Item x -WhatIf:$false", "Remove-Item x -WhatIf:$w", "ri '-WhatIf'; ri x"];
+    check_effect(Lang::PowerShell, Effect::Destructive, &harms);
 }
 
 #[test]

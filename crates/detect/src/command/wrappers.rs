@@ -194,11 +194,10 @@ pub(super) fn is_transparent(name: &str) -> bool {
 
 /// Whether a program does nothing of its own but start another.
 pub(super) fn only_wraps(name: &str) -> bool {
-    WRAPPERS.iter().any(|wrapper| wrapper.names.contains(&name) && !wrapper.names.contains(&"op"))
-        || matches!(
-            name,
-            "eval" | "xargs" | "parallel" | "watch" | "trap" | "ssh" | "alias" | "export"
-        )
+    const OTHERS: &[&str] =
+        &["eval", "xargs", "parallel", "watch", "trap", "ssh", "alias", "export", "su", "flock"];
+    let ours = |wrapper: &Wrapper| wrapper.names.contains(&name) && !wrapper.names.contains(&"op");
+    OTHERS.contains(&name) || is_shell(name) || WRAPPERS.iter().any(ours)
 }
 
 /// Whether a program may run what it finds on its standard input.
