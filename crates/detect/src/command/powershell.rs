@@ -156,6 +156,11 @@ impl Reader {
             let stdin = if command.piped { Stdin::Unknown } else { Stdin::Outside };
             return self.command(&native, &stdin, depth + 1);
         };
+        if matches!(name.as_str(), "start-process" | "saps") {
+            let code = args.iter().filter(|arg| !arg.text.starts_with('-'));
+            let code = code.map(|arg| arg.text.as_str()).collect::<Vec<_>>().join(" ");
+            return self.powershell(&code, depth + 1);
+        }
         if matches!(name.as_str(), "invoke-expression" | "iex") {
             return self.expression(words, before, depth);
         }

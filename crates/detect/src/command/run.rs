@@ -41,11 +41,18 @@ struct Walk<'s> {
     args: Vec<Vec<Arg>>,
     /// How many of the first N commands fetch something, for every N.
     fetches: Vec<usize>,
+    /// What commands read that nothing else feeds.
+    outer: &'s Stdin,
 }
 
 impl Reader {
     /// Reads a text as a shell script.
     pub(super) fn shell(&mut self, text: &str, depth: u8) {
+        self.shell_fed(text, depth, &Stdin::Outside);
+    }
+
+    /// The same for a shell whose commands may read from `stdin`.
+    fn shell_fed(&mut self, text: &str, depth: u8, stdin: &Stdin) {
         if !self.may_read(text, depth) {
             return;
         }
@@ -58,6 +65,7 @@ impl Reader {
             variables: reassigned(&script),
             args: Vec::new(),
             fetches: vec![0],
+            outer: stdin,
         };
         for simple in &script.commands {
             self.simple(&mut walk, simple, depth);
@@ -112,6 +120,9 @@ impl Reader {
                 self.lose_programs("it sets a variable that makes programs load code");
                 self.note(Effect::Destructive, &words, "makes whatever runs next load other code");
             }
+            Setting::Unrecorded => {
+                self.note(Effect::Destructive, &words, "stops the record of what is run");
+            }
             Setting::Command => {
                 self.lose_programs("it sets a variable that names a program");
                 self.shell(value, depth + 1);
@@ -163,7 +174,7 @@ impl Reader {
             let runs = args.iter().take(if is_runner(name) { 6 } else { 1 });
             for arg in runs {
                 let file = program_name(&arg.text);
-                if self.fetched.iter().any(|fetched| fetched == file) && file.len() > 1 {
+                if self.fetched.iter().any(|fetched| fetched == file) && !matches!(file, "" | "-") {
                     self.note(Effect::Destructive, &joined(args), "runs what was just downloaded");
                 }
             }
@@ -220,6 +231,10 @@ impl Reader {
         for inner in wrappers::inner(lower, args) {
             self.inner(inner, args, stdin, depth);
         }
+        if first.text.starts_with("/etc/init.d/") || first.text.starts_with("/etc/rc.d/") {
+            let ruling = verbs::judge("service", &Args::new(args));
+            return self.note(ruling.effect, &joined(args), ruling.rule);
+        }
         if wrappers::only_wraps(lower) {
             return;
         }
@@ -237,7 +252,11 @@ impl Reader {
                 self.lose_programs("an option of a program that starts others is not known");
                 self.command(&inner, stdin, depth + 1);
             }
-            Inner::Shell(code) => self.code_string(&code, args, depth, Self::shell),
+            Inner::Shell(code) => {
+                self.code_string(&code, args, depth, |reader, text, depth| {
+                    reader.shell_fed(text, depth, stdin);
+                });
+            }
             Inner::Sql(code) => self.sql(&code.text, depth + 1),
             Inner::PowerShell(code) => self.code_string(&code, args, depth, Self::powershell),
             Inner::Program(language, code) => {
@@ -259,6 +278,9 @@ impl Reader {
                 }
             }
             Inner::Script => {
+                if args.iter().any(|arg| arg.text == super::word::HOLE_RUN.to_string()) {
+                    self.give_up(&joined(args), "it runs what other commands print");
+                }
                 self.lose_programs("it runs a script whose content is not known");
                 self.effect = self.effect.max(Effect::Write);
             }
@@ -266,7 +288,13 @@ impl Reader {
         }
     }
 
-    fn code_string(&mut self, code: &Arg, args: &[Arg], depth: u8, read: fn(&mut Self, &str, u8)) {
+    fn code_string(
+        &mut self,
+        code: &Arg,
+        args: &[Arg],
+        depth: u8,
+        read: impl FnOnce(&mut Self, &str, u8),
+    ) {
         if code.has_hole() {
             self.lose_programs("a string that it runs is not wholly known");
         }
@@ -340,7 +368,7 @@ impl Walk<'_> {
 
     fn stdin(&self, feed: &Feed) -> Stdin {
         match feed {
-            Feed::Inherited => Stdin::Outside,
+            Feed::Inherited => self.outer.clone(),
             Feed::Pipe(run) => self.printed_by(run),
             Feed::Text(place) => {
                 let word = self.script.texts.get(*place).map(|word| self.one(word));

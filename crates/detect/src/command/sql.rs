@@ -89,6 +89,8 @@ const STARTS: &[&str] = &[
     "FLUSHALL",
     "FLUSHDB",
     "DELIMITER",
+    "DEL",
+    "UNLINK",
     "SECURITY",
     "REVERT",
     "HANDLER",
@@ -166,11 +168,12 @@ impl Reader {
                 .iter()
                 .filter_map(|name| calls(name))
                 .chain(runs.then_some(0))
+                .chain(calls("EXECUTE").filter(|_| !runs))
         {
             let code = text(place);
             if !code.is_empty() {
                 self.sql(&code, depth + 1);
-            } else if !runs {
+            } else if !runs && calls("EXECUTE") != Some(place) {
                 self.note(Effect::Unknown, &quoted(statement), "it runs a text that is not known");
             }
         }
@@ -251,7 +254,7 @@ fn judge(statement: &[Token]) -> Ruling {
                 _ => Ruling(Effect::Read, ""),
             }
         }
-        "IF" | "ELSE" | "THEN" | "WHILE" | "LOOP" => nested(statement),
+        "IF" | "ELSE" | "THEN" | "WHILE" | "LOOP" | "FOR" => nested(statement),
         "DECLARE" | "AS" => nested(statement),
         "DROP" if at(1, "TEMPORARY") || at(1, "TEMP") => Ruling(Effect::Write, ""),
         "DROP" if statement.len() > 1 => destructive("drops something from the database"),
@@ -272,7 +275,7 @@ fn judge(statement: &[Token]) -> Ruling {
             destructive("hands out every right")
         }
         "REVOKE" => destructive("takes rights away"),
-        "PURGE" | "SHUTDOWN" | "KILL" | "FLUSHALL" | "FLUSHDB" => {
+        "PURGE" | "SHUTDOWN" | "KILL" | "FLUSHALL" | "FLUSHDB" | "DEL" | "UNLINK" => {
             destructive("stops the database or throws its content away")
         }
         "RESET" if at(1, "MASTER") || at(1, "SLAVE") || at(1, "REPLICA") => {
@@ -412,7 +415,16 @@ fn changes_rows(statement: &[Token], deletes: bool) -> Ruling {
         true => "deletes every row of a table",
         false => "changes every row of a table",
     };
-    let filter = statement.iter().position(|token| token.is("WHERE"));
+    // A condition inside of parentheses belongs to a query within.
+    let mut open = 0_i32;
+    let filter = statement.iter().position(|token| {
+        match token {
+            Token::Mark('(') => open += 1,
+            Token::Mark(')') => open -= 1,
+            _ => {}
+        }
+        open <= 0 && token.is("WHERE")
+    });
     match filter {
         None if statement.len() < 2 => Ruling(Effect::Read, ""),
         None => destructive(rule),

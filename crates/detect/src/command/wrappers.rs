@@ -251,6 +251,7 @@ pub(super) fn inner(name: &str, args: &[Arg]) -> Vec<Inner> {
         | "beeline" | "trino" | "presto" | "cockroach" | "wrangler" | "impala-shell" | "isql" => {
             sql(name, args)
         }
+        "redis-cli" | "valkey-cli" | "mongosh" | "mongo" => vec![Inner::StdinSql],
         "git" => git(args),
         "tmux" | "screen" => terminal(args),
         "tar" | "bsdtar" | "gtar" | "rsync" | "scp" | "sftp" | "man" | "rg" | "zip" | "sort"
@@ -280,6 +281,10 @@ fn is_sql_client(name: &str) -> bool {
             | "sqlcmd"
             | "cqlsh"
             | "clickhouse-client"
+            | "redis-cli"
+            | "valkey-cli"
+            | "mongosh"
+            | "mongo"
     )
 }
 

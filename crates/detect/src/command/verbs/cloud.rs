@@ -8,7 +8,7 @@ pub(super) fn judge(name: &str, args: &Args<'_>) -> Option<Ruling> {
     Some(match name {
         "terraform" | "tofu" | "terragrunt" | "tf" => terraform(args),
         "pulumi" | "cdk" | "cdktf" | "sst" | "serverless" | "sls" | "sam" | "copilot"
-        | "amplify" | "eb" | "chalice" | "zappa" | "nixops" | "bosh" => stack(args),
+        | "amplify" | "eb" | "chalice" | "zappa" | "nixops" | "bosh" | "railway" => stack(args),
         "aws" | "aliyun" | "tccli" | "oci" | "ibmcloud" | "awslocal" => aws(name, args),
         "gcloud" | "az" | "doctl" | "gsutil" | "openstack" | "linode-cli" | "hcloud" | "scw"
         | "exo" | "vultr-cli" | "civo" | "yc" | "upctl" | "bq" => cloud(name, args),

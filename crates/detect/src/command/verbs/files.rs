@@ -53,7 +53,13 @@ pub(super) fn judge(name: &str, args: &Args<'_>) -> Option<Ruling> {
             ),
         },
         "sed" | "gsed" | "perl" => in_place(name, args),
-        "tar" | "bsdtar" | "unzip" | "zip" | "cpio" => archive(args),
+        "tar" | "bsdtar" | "unzip" | "zip" | "cpio" => archive(name, args),
+        "ed" | "ex" | "vi" | "vim" | "nvim" | "nano" | "emacs" | "sudoedit" => {
+            let looks = args.letter('R') || args.has(&["-v", "--view"]);
+            let special =
+                args.operands(&["-c", "-S"]).iter().any(|o| place(o.text) != Place::Ordinary);
+            Ruling::destructive_if(special && !looks, "edits a system file")
+        }
         "sort" => Ruling::destructive_if(
             args.value(&["-o", "--output"]).is_some_and(|path| place(path) != Place::Ordinary),
             "writes over a system file",
@@ -239,9 +245,10 @@ fn substitution_flags(body: &str) -> Option<&str> {
     }
 }
 
-fn archive(args: &Args<'_>) -> Ruling {
+fn archive(name: &str, args: &Args<'_>) -> Ruling {
     let into = args.value(&["-C", "--directory", "-d"]);
-    let removes = args.has(&["--remove-files", "--delete", "--recursive-unlink"]);
+    let moves = name == "zip" && args.letter('m');
+    let removes = moves || args.has(&["--remove-files", "--delete", "--recursive-unlink"]);
     let system = into.is_some_and(|path| place(path) == Place::System)
         && !args.letter('c')
         && !args.letter('t');

@@ -64,7 +64,7 @@ fn library(name: &str, args: &Args<'_>) -> Ruling {
         "push" if matches!(name, "gem" | "nuget" | "dotnet" | "pod") => {
             Ruling::destructive("publishes a package, which cannot be undone")
         }
-        "nuget" | "trunk" | "hex.publish" | "pub" | "lerna"
+        "npm" | "nuget" | "trunk" | "hex.publish" | "pub" | "lerna"
             if matches!(word(1), "push" | "delete" | "publish") || verb == "hex.publish" =>
         {
             Ruling::destructive("publishes a package, which cannot be undone")

@@ -306,7 +306,6 @@ pub(super) fn git(args: &[Arg]) -> Vec<Inner> {
         let code = match arg.text.as_str() {
             "--exec" | "-x" if args.iter().any(|a| a.text == "rebase") => args.get(i + 1).cloned(),
             "foreach" if before == "submodule" => Some(glued(args.get(i + 1..))),
-            "run" if before == "bisect" => Some(glued(args.get(i + 1..))),
             "--tree-filter" | "--index-filter" | "--msg-filter" => args.get(i + 1).cloned(),
             other => ["--exec=", "--upload-pack=", "--receive-pack=", "--open-files-in-pager="]
                 .iter()
@@ -314,6 +313,9 @@ pub(super) fn git(args: &[Arg]) -> Vec<Inner> {
                 .map(Arg::new),
         };
         inner.extend(code.map(Inner::Shell));
+        if before == "bisect" && arg.text == "run" {
+            inner.push(Inner::Command(tail(args, i + 1)));
+        }
     }
     inner
 }
