@@ -209,6 +209,9 @@ impl Parser<'_> {
             let assigns = vec![(name, Word::unknown())];
             self.script.commands.push(Simple { assigns, ..Simple::default() });
         }
+        if self.lexer.starts_with(b"@P") {
+            self.unsure("it expands a value as a prompt, which may run commands");
+        }
         let mut inside = Word::default();
         while !self.lexer.eat(b"}") {
             match self.lexer.peek() {

@@ -80,6 +80,9 @@ impl Reader {
             let value = walk.one(word);
             let known = (!value.has_hole()).then_some(value.text.as_str());
             walk.variables.assign(name, known);
+            if shell::hides_subscript(&value.text) {
+                self.give_up(&value.text, shell::SUBSCRIPT);
+            }
             self.assignment(name, &value.text, !simple.words.is_empty(), depth);
         }
         let mut args = Vec::with_capacity(simple.words.len());
@@ -101,6 +104,9 @@ impl Reader {
             } else {
                 self.redirect(redirect.kind, &target, &args, walk, &simple.feed);
             }
+        }
+        if evaluates_names(&args) && args.iter().any(|arg| shell::hides_subscript(&arg.text)) {
+            self.give_up(&joined(&args), shell::SUBSCRIPT);
         }
         if walk.takes_settings(&args) {
             self.lose_programs("it runs what another program prints");
@@ -227,7 +233,7 @@ impl Reader {
             }
         }
         let lower = name.to_ascii_lowercase();
-        let lower = lower.strip_suffix(".exe").unwrap_or(&lower);
+        let lower = lower.strip_suffix(".exe").unwrap_or(&lower).trim_start_matches('=');
         for inner in wrappers::inner(lower, args) {
             self.inner(inner, args, stdin, depth);
         }
@@ -551,6 +557,31 @@ fn fetches(args: &[Arg]) -> bool {
 
 fn is_fetcher(text: &str) -> bool {
     FETCHERS.contains(&program_name(text))
+}
+
+/// Builtins that evaluate their words as names of variables or as arithmetic.
+fn evaluates_names(args: &[Arg]) -> bool {
+    let name = args.first().map_or("", |arg| arg.text.as_str());
+    matches!(
+        name,
+        "[" | "test"
+            | "printf"
+            | "read"
+            | "let"
+            | "declare"
+            | "typeset"
+            | "local"
+            | "export"
+            | "readonly"
+            | "unset"
+            | "mapfile"
+            | "readarray"
+            | "wait"
+            | "getopts"
+            | "exit"
+            | "return"
+            | "shift"
+    )
 }
 
 /// Programs that run the file which they are given.

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::lexer::Lexer;
+use super::lexer::{Lexer, is_name};
 use super::word::Word;
 
 /// How deep parentheses and substitutions may nest before the text is given up.
@@ -248,6 +248,9 @@ impl Parser<'_> {
             if self.lexer.eat(b"-p ") {
                 self.lexer.skip_blanks();
             }
+            if prefix == "coproc" {
+                self.skip_coprocess_name();
+            }
         }
         if self.lexer.eat(b"((") {
             return self.parenthesised_arithmetic(feed, start);
@@ -302,6 +305,17 @@ impl Parser<'_> {
             _ => {}
         }
         start
+    }
+
+    /// The name of a coprocess stands only before a block.
+    fn skip_coprocess_name(&mut self) {
+        let before = self.lexer.position();
+        self.lexer.take_while(is_name);
+        self.lexer.skip_blanks();
+        let block = self.lexer.peek() == Some(b'(') || self.lexer.peek_keyword().is_some();
+        if !block {
+            self.lexer.rewind(before);
+        }
     }
 
     fn close(&mut self, blocks: &mut Vec<Block>, start: usize) -> usize {
@@ -386,6 +400,9 @@ impl Parser<'_> {
                 Some(b'<' | b'>' | b'(' | b')' | b'&' | b'|' | b';') => self.lexer.bump(),
                 Some(_) => match self.word() {
                     Some(word) if word.literal() == Some("]]") => return,
+                    Some(word) if word.literal().is_some_and(hides_subscript) => {
+                        self.unsure(SUBSCRIPT);
+                    }
                     Some(_) => {}
                     None => self.lexer.bump(),
                 },
@@ -465,4 +482,13 @@ impl Parser<'_> {
 
 fn at_pattern(blocks: &[Block]) -> bool {
     matches!(blocks.last(), Some(Block { kind: BlockKind::Case { at_pattern: true }, .. }))
+}
+
+/// Why a word with a substitution in a subscript is not read.
+pub(super) const SUBSCRIPT: &str = "a subscript in a string may run commands";
+
+/// Whether a string, once the shell evaluates it as a variable's name or as arithmetic, would run
+/// a substitution in its subscript, as `[ 'a[$(id)]' -eq 0 ]` does.
+pub(super) fn hides_subscript(text: &str) -> bool {
+    text.contains("[$(") || text.contains("[`")
 }

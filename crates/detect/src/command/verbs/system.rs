@@ -99,7 +99,15 @@ pub(super) fn judge(name: &str, args: &Args<'_>) -> Option<Ruling> {
         "hash" | "enable" => {
             Ruling { starts_others: args.letter('p') || args.letter('f'), ..Ruling::WRITE }
         }
-        "complete" | "bind" => Ruling { starts_others: true, ..Ruling::WRITE },
+        "complete" | "bind" | "compgen" | "mapfile" | "readarray" => {
+            let runs = args.letter('C') || args.letter('x') || args.letter('W') || args.letter('F');
+            match runs {
+                true => {
+                    Ruling { starts_others: true, ..Ruling::unknown("an option names code to run") }
+                }
+                false => Ruling::WRITE,
+            }
+        }
         _ => return None,
     };
     Some(ruling)
