@@ -90,6 +90,13 @@ fn git_verb(verb: &str, args: &Args<'_>) -> Ruling {
                 || args.letter('f'),
             "removes or moves a branch without looking whether it is merged",
         ),
+        _ => keeping_verb(verb, first, args, force),
+    }
+}
+
+/// Verbs about what is kept: tags, stashes, references, trees, remotes and settings.
+fn keeping_verb(verb: &str, first: &str, args: &Args<'_>, force: bool) -> Ruling {
+    match verb {
         "tag" => Ruling::destructive_if(
             args.letter('d') || args.has(&["--delete"]) || force,
             "removes or moves a tag",

@@ -53,6 +53,15 @@ pub(super) fn judge(name: &str, args: &Args<'_>) -> Option<Ruling> {
             name != "modprobe" || args.letter('r'),
             "changes what the kernel runs",
         ),
+        _ => return protections(name, args),
+    };
+    Some(ruling)
+}
+
+/// Protections, logs, the way the machine starts, and what reaches out of it.
+fn protections(name: &str, args: &Args<'_>) -> Option<Ruling> {
+    let verb = args.text(0);
+    Some(match name {
         "setenforce" | "auditctl" | "apparmor_parser" | "aa-disable" | "aa-teardown"
         | "csrutil" | "spctl" | "tmutil" => Ruling::destructive_if(
             matches!(
@@ -109,8 +118,7 @@ pub(super) fn judge(name: &str, args: &Args<'_>) -> Option<Ruling> {
             }
         }
         _ => return None,
-    };
-    Some(ruling)
+    })
 }
 
 fn power(name: &str, args: &Args<'_>) -> Ruling {
