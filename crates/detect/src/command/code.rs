@@ -319,7 +319,8 @@ impl Reader {
         let called = matches!(next, Some(Token::Mark('(') | Token::Text(..)))
             || matches!(language, Language::Perl | Language::Ruby | Language::Other)
                 && matches!(next, Some(Token::Name(_) | Token::Mark('$' | '@' | '<' | '*')));
-        if !called {
+        let bare = name == "unlink" && language == Language::Perl;
+        if !called && !bare {
             return;
         }
         let of = DESTROYS_OF.iter().any(|(call, owners)| {

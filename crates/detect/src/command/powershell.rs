@@ -69,6 +69,7 @@ impl Reader {
         const CALLS: &[&str] = &[
             "]::delete(",
             ").delete(",
+            "$_.delete(",
             ".kill()",
             "]::format(",
             ".downloadstring(",
@@ -282,6 +283,9 @@ fn judge(name: &str, args: &[Arg], before: Option<&Command>) -> Option<(Effect, 
             "changes a disk",
         ),
         "restart" => when(noun == "computer" || noun == "vm", "restarts the machine"),
+        "set" | "add" if has_system(&lower) && matches!(noun, "content" | "file" | "item") => {
+            destroys("writes over a system file")
+        }
         "set" => when(
             matches!(
                 noun,
@@ -303,7 +307,7 @@ fn judge(name: &str, args: &[Arg], before: Option<&Command>) -> Option<(Effect, 
         "foreach" | "invoke" | "start" | "new" | "import" if noun == "object" => return None,
         "invoke" => when(
             matches!(noun, "wmimethod" | "cimmethod")
-                && has(&["delete", "-delete", "win32shutdown", "terminate"]),
+                && has(&["delete", "-delete", "win32shutdown", "terminate", "create"]),
             "removes or stops something",
         ),
         "move" | "rename" => when(
@@ -312,6 +316,11 @@ fn judge(name: &str, args: &[Arg], before: Option<&Command>) -> Option<(Effect, 
         ),
         _ => WRITE,
     })
+}
+
+/// Whether a path of the system is among the words.
+fn has_system(words: &[String]) -> bool {
+    words.iter().any(|word| word.starts_with("c:\\windows") || word.starts_with("$env:windir"))
 }
 
 /// What a cmdlet does when a shell starts it; none where the name is no cmdlet's.

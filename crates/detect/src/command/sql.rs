@@ -452,6 +452,7 @@ fn is_true(term: &[Token]) -> bool {
     let zero = |t: &Token| matches!(t, Token::Number(n) if n == "0" || n == "1");
     match term {
         [] => false,
+        [exists, rest @ ..] if exists.is("EXISTS") => !rest.iter().any(|token| token.is("WHERE")),
         [Token::Word(word)] => word == "TRUE",
         [Token::Number(number)] => number != "0",
         [Token::Text(_)] => true,

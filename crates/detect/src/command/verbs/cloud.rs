@@ -204,6 +204,13 @@ fn aws_verb(service: &str, verb: &str, args: &Args<'_>) -> Ruling {
     if has_hole(verb) {
         return Ruling::unknown("the verb is not known before it runs");
     }
+    let deletes = |arg: &crate::command::word::Arg| {
+        arg.text.contains("\"Action\"") && arg.text.contains("\"DELETE\"")
+            || arg.text.contains("DeleteRequest")
+    };
+    if args.all().any(deletes) {
+        return Ruling::destructive("removes something in the cloud");
+    }
     match (service, verb) {
         ("s3", "rm" | "rb" | "del") => Ruling::destructive("deletes what is stored"),
         ("s3", "sync") => {

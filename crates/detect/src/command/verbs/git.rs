@@ -176,7 +176,8 @@ fn checkout(args: &Args<'_>, force: bool) -> Ruling {
     let paths = args.word("--")
         || operands.iter().any(|o| matches!(o.text, "." | ":/" | "*" | "./" | ".."))
         || args.has(&["--ours", "--theirs", "--pathspec-from-file"]);
-    Ruling::destructive_if(paths || force, "throws uncommitted work away")
+    let files = operands.len() > 1 && !args.has(&["--orphan"]);
+    Ruling::destructive_if(paths || force || files, "throws uncommitted work away")
 }
 
 fn hosted(args: &Args<'_>) -> Ruling {

@@ -5,7 +5,6 @@ use crate::command::path::{Place, place};
 use crate::command::word::{HOLE_RUN, has_hole};
 
 pub(super) fn judge(name: &str, args: &Args<'_>) -> Option<Ruling> {
-    let verb = args.text(0);
     let ruling = match name {
         "shutdown" | "reboot" | "halt" | "poweroff" | "init" | "telinit" => power(name, args),
         "kill" => kill(args),

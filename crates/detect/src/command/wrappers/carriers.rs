@@ -1,6 +1,7 @@
 //! Programs that carry a command to files, hosts, containers, databases or terminals.
 
 use super::{Inner, glued, skip_options, tail, text};
+use crate::command::path::{Place, place};
 use crate::command::word::{Arg, HOLE_RUN};
 
 /// What comes in on the standard input stands where `-I` says, else behind.
@@ -71,6 +72,9 @@ pub(super) fn xargs(name: &str, args: &[Arg]) -> Vec<Inner> {
 pub(super) fn find(args: &[Arg]) -> Vec<Inner> {
     let mut inner = Vec::new();
     let mut at = 1;
+    // A command over everything below a part of the system is one over that part.
+    let top = text(args, 1);
+    let found = if place(top) == Place::System { top.to_owned() } else { format!("./{HOLE_RUN}") };
     while let Some(arg) = args.get(at) {
         at += 1;
         if matches!(arg.text.as_str(), "-exec" | "-execdir" | "-ok" | "-okdir") {
@@ -78,7 +82,7 @@ pub(super) fn find(args: &[Arg]) -> Vec<Inner> {
             let end = rest.iter().position(|arg| matches!(arg.text.as_str(), ";" | "+"));
             let end = end.unwrap_or(rest.len());
             let command = rest.iter().take(end).map(|arg| {
-                let text = arg.text.replace("{}", "./\0");
+                let text = arg.text.replace("{}", &found);
                 Arg { text, ..arg.clone() }
             });
             inner.push(Inner::Command(command.collect()));
