@@ -275,7 +275,8 @@ impl Reader {
                         && (tokens.get(at + 1) == Some(&Token::Mark('|'))
                             || at > 0 && tokens.get(at - 1) == Some(&Token::Mark('|')));
                     if piped {
-                        self.shell(code, depth + 1);
+                        // What goes into the pipe is not known.
+                        self.shell(&format!("cat | {code}"), depth + 1);
                     }
                     let embeds =
                         ["#{", "${", "{__import__", "@{["].iter().any(|m| code.contains(m));
@@ -286,10 +287,11 @@ impl Reader {
                 Token::Mark(_) => {}
             }
         }
+        let command = text.trim_start_matches([':', '%']).trim_start();
         if language == Language::Other
-            && let Some(code) = text.strip_prefix(['!', ':'])
+            && let Some(code) = command.strip_prefix('!').or(command.strip_prefix("shell "))
         {
-            self.shell(code.trim_start_matches('!'), depth + 1);
+            self.shell(code, depth + 1);
         }
         if hidden {
             self.give_up(text, "the code hides what it runs");
@@ -317,7 +319,8 @@ impl Reader {
         let called = matches!(next, Some(Token::Mark('(') | Token::Text(..)))
             || matches!(language, Language::Perl | Language::Ruby | Language::Other)
                 && matches!(next, Some(Token::Name(_) | Token::Mark('$' | '@' | '<' | '*')));
-        if !called {
+        let bare = name == "unlink" && language == Language::Perl;
+        if !called && !bare {
             return;
         }
         let of = DESTROYS_OF.iter().any(|(call, owners)| {
@@ -340,12 +343,15 @@ impl Reader {
         let evaluates = EVALS.contains(&name) && !(name == "exec" && language != Language::Python);
         if evaluates && owner.is_none_or(|owner| matches!(owner, "global" | "window" | "builtins"))
         {
-            match strings.as_slice() {
-                [] if matches!(name, "eval" | "exec") => {
-                    self.give_up(text, "the code runs a text that is not known");
-                }
-                parts => self.program_text(language, &parts.concat(), depth + 1),
+            let known = arguments(tokens, at + 1).all(|token| match token {
+                Token::Text(..) => true,
+                Token::Mark(mark) => matches!(mark, '(' | '+' | '.' | ',' | '\n'),
+                Token::Name(_) => false,
+            });
+            if !known && matches!(name, "eval" | "exec") {
+                self.give_up(text, "the code runs a text that is not known");
             }
+            self.program_text(language, &strings.concat(), depth + 1);
         } else if RUNS.contains(&name) {
             let code = joined_strings(tokens, at + 1);
             if sql::looks_like_sql(&code) {

@@ -7,6 +7,8 @@ use super::word::has_hole;
 pub(super) enum Setting {
     /// Code is loaded into whatever runs next.
     Preload,
+    /// What is run from now on leaves no record.
+    Unrecorded,
     /// The value is a command line that some program will run.
     Command,
     /// Another program of the same name may be found.
@@ -105,6 +107,8 @@ const HARMLESS: &[&str] = &[
 /// What setting `name` to `value` amounts to.
 pub(super) fn setting(name: &str, value: &str) -> Setting {
     match name {
+        "HISTFILE" if matches!(value, "" | "/dev/null") => Setting::Unrecorded,
+        "HISTSIZE" | "HISTFILESIZE" | "SAVEHIST" if value == "0" => Setting::Unrecorded,
         _ if PRELOAD.contains(&name) => Setting::Preload,
         _ if name.starts_with("DYLD_") || name.starts_with("BASH_FUNC_") => Setting::Preload,
         "LD_LIBRARY_PATH" if is_suspect_search(value) => Setting::Preload,

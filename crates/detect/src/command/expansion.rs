@@ -18,7 +18,7 @@ impl Parser<'_> {
                 b'<' | b'>' if self.lexer.peek_second() == Some(b'(') => {
                     self.lexer.bump();
                     self.lexer.bump();
-                    self.substitution(&mut word);
+                    self.substitution(&mut word, true, true);
                 }
                 b'(' if follows_pattern_mark(&word) => self.extended_pattern(&mut word),
                 _ if ends_word(b) => break,
@@ -53,7 +53,7 @@ impl Parser<'_> {
                 self.double_quoted(word, true);
             }
             b'$' => self.dollar(word, false),
-            b'`' => self.backticks(word),
+            b'`' => self.backticks(word, false),
             b'*' | b'?' | b'[' => {
                 word.glob = true;
                 self.lexer.bump();
@@ -76,7 +76,7 @@ impl Parser<'_> {
                 None => return,
                 Some(b'"') if closes => return self.lexer.bump(),
                 Some(b'$') => self.dollar(word, true),
-                Some(b'`') => self.backticks(word),
+                Some(b'`') => self.backticks(word, true),
                 Some(b'\\') => {
                     self.lexer.bump();
                     match self.lexer.peek() {
@@ -106,12 +106,12 @@ impl Parser<'_> {
                 if self.lexer.eat(b"(") {
                     let inner = self.lexer.position();
                     if self.arithmetic() {
-                        word.parts.push(Part::Hole { run: None });
+                        word.parts.push(Part::Hole { run: None, quoted, file: false });
                         return;
                     }
                     self.lexer.rewind(inner.saturating_sub(1));
                 }
-                self.substitution(word);
+                self.substitution(word, quoted, false);
             }
             Some(b'{') => {
                 self.lexer.bump();
@@ -139,15 +139,15 @@ impl Parser<'_> {
     }
 
     /// Commands up to the `)` that closes them.
-    fn substitution(&mut self, word: &mut Word) {
+    fn substitution(&mut self, word: &mut Word, quoted: bool, file: bool) {
         let first = self.script.commands.len();
-        self.list(Feed::Inherited, true);
+        self.list(&Feed::Inherited, true);
         let run = Some(first..self.script.commands.len());
-        word.parts.push(Part::Hole { run });
+        word.parts.push(Part::Hole { run, quoted, file });
     }
 
     /// Backticks are read as a script of their own, after one level of escapes is taken off.
-    fn backticks(&mut self, word: &mut Word) {
+    fn backticks(&mut self, word: &mut Word, quoted: bool) {
         self.lexer.bump();
         let mut inner = String::new();
         loop {
@@ -172,9 +172,9 @@ impl Parser<'_> {
             }
         }
         let first = self.script.commands.len();
-        self.nested(&inner, |parser| parser.list(Feed::Inherited, false));
+        self.nested(&inner, |parser| parser.list(&Feed::Inherited, false));
         let run = Some(first..self.script.commands.len());
-        word.parts.push(Part::Hole { run });
+        word.parts.push(Part::Hole { run, quoted, file: false });
     }
 
     /// Reads another text into the same list of commands.
@@ -189,6 +189,9 @@ impl Parser<'_> {
         let answer = read(&mut inner);
         if !inner.lexer.at_end() {
             inner.unsure("a parenthesis is closed that was never opened");
+        }
+        if !inner.pending.is_empty() {
+            inner.unsure("a here-document is never closed");
         }
         self.script = inner.script;
         self.rewinds = inner.rewinds;
@@ -206,6 +209,9 @@ impl Parser<'_> {
             let assigns = vec![(name, Word::unknown())];
             self.script.commands.push(Simple { assigns, ..Simple::default() });
         }
+        if self.lexer.starts_with(b"@P") {
+            self.unsure("it expands a value as a prompt, which may run commands");
+        }
         let mut inside = Word::default();
         while !self.lexer.eat(b"}") {
             match self.lexer.peek() {
@@ -218,7 +224,7 @@ impl Parser<'_> {
                 Some(b) => self.nested_piece(b, &mut inside),
             }
         }
-        word.parts.push(Part::Hole { run: None });
+        word.parts.push(Part::Hole { run: None, quoted, file: false });
     }
 
     /// One piece inside of `${…}` or `((…))`, which nest without parentheses of their own.

@@ -3,6 +3,7 @@
 //! Blocks, parentheses and pipes are all taken to separate commands: what stands in them may run.
 
 use super::run::{Stdin, joined};
+use super::verbs::{Args, Ruling};
 use super::word::{Arg, HOLE_VAR};
 use super::{Effect, Reader};
 
@@ -44,6 +45,7 @@ impl Reader {
         if !self.may_read(text, depth) {
             return;
         }
+        self.lose_programs("PowerShell starts programs in more ways than are followed");
         let mut commands = Vec::new();
         let unclosed = split(text, &mut commands);
         if unclosed {
@@ -67,6 +69,7 @@ impl Reader {
         const CALLS: &[&str] = &[
             "]::delete(",
             ").delete(",
+            "$_.delete(",
             ".kill()",
             "]::format(",
             ".downloadstring(",
@@ -83,7 +86,7 @@ impl Reader {
                 ".downloadstring("
                     if !bare.contains("iex") && !bare.contains("invoke-expression") => {}
                 ".downloadstring(" => {
-                    self.note(Effect::Destructive, text, "runs what another machine sends")
+                    self.note(Effect::Destructive, text, "runs what another machine sends");
                 }
                 _ => self.note(Effect::Destructive, text, "calls a method that removes something"),
             }
@@ -151,8 +154,14 @@ impl Reader {
             if let Some(first) = native.first_mut() {
                 first.text = name;
             }
-            return self.command(&native, &Stdin::Unknown, depth + 1);
+            let stdin = if command.piped { Stdin::Unknown } else { Stdin::Outside };
+            return self.command(&native, &stdin, depth + 1);
         };
+        if matches!(name.as_str(), "start-process" | "saps") {
+            let code = args.iter().filter(|arg| !arg.text.starts_with('-'));
+            let code = code.map(|arg| arg.text.as_str()).collect::<Vec<_>>().join(" ");
+            return self.powershell(&code, depth + 1);
+        }
         if matches!(name.as_str(), "invoke-expression" | "iex") {
             return self.expression(words, before, depth);
         }
@@ -237,7 +246,7 @@ fn judge(name: &str, args: &[Arg], before: Option<&Command>) -> Option<(Effect, 
     let starts = |prefix: &str| lower.iter().any(|arg| arg.starts_with(prefix));
     const READ: (Effect, &str) = (Effect::Read, "");
     const WRITE: (Effect, &str) = (Effect::Write, "");
-    let only_says = starts("-whatif") && !starts("-whatif:$false") || has(&["/?", "-?", "-help"]);
+    let only_says = has(&["-whatif", "-wi", "-whatif:$true"]) || has(&["/?", "-?", "-help"]);
     let destroys = |rule: &'static str| if only_says { READ } else { (Effect::Destructive, rule) };
     let when = |condition: bool, rule: &'static str| if condition { destroys(rule) } else { WRITE };
     if REMOVERS.contains(&name) {
@@ -274,6 +283,9 @@ fn judge(name: &str, args: &[Arg], before: Option<&Command>) -> Option<(Effect, 
             "changes a disk",
         ),
         "restart" => when(noun == "computer" || noun == "vm", "restarts the machine"),
+        "set" | "add" if has_system(&lower) && matches!(noun, "content" | "file" | "item") => {
+            destroys("writes over a system file")
+        }
         "set" => when(
             matches!(
                 noun,
@@ -295,7 +307,7 @@ fn judge(name: &str, args: &[Arg], before: Option<&Command>) -> Option<(Effect, 
         "foreach" | "invoke" | "start" | "new" | "import" if noun == "object" => return None,
         "invoke" => when(
             matches!(noun, "wmimethod" | "cimmethod")
-                && has(&["delete", "-delete", "win32shutdown", "terminate"]),
+                && has(&["delete", "-delete", "win32shutdown", "terminate", "create"]),
             "removes or stops something",
         ),
         "move" | "rename" => when(
@@ -304,6 +316,30 @@ fn judge(name: &str, args: &[Arg], before: Option<&Command>) -> Option<(Effect, 
         ),
         _ => WRITE,
     })
+}
+
+/// Whether a path of the system is among the words.
+fn has_system(words: &[String]) -> bool {
+    words.iter().any(|word| word.starts_with("c:\\windows") || word.starts_with("$env:windir"))
+}
+
+/// What a cmdlet does when a shell starts it; none where the name is no cmdlet's.
+pub(super) fn cmdlet(name: &str, args: &Args<'_>) -> Option<Ruling> {
+    const OURS: &[&str] = &[
+        "del", "erase", "rd", "reg", "vssadmin", "wbadmin", "bcdedit", "diskpart", "taskkill",
+        "wevtutil", "schtasks", "wmic", "icacls", "takeown", "certutil", "mshta", "regsvr32",
+        "iex", "fsutil",
+    ];
+    if !name.contains('-') && !OURS.contains(&name) {
+        return None;
+    }
+    let words: Vec<Arg> = args.all().cloned().collect();
+    let (effect, rule) = judge(name, &words, None)?;
+    match effect {
+        Effect::Destructive => Some(Ruling::destructive(rule)),
+        Effect::Unknown => Some(Ruling::unknown(rule)),
+        Effect::Read | Effect::Write => None,
+    }
 }
 
 /// Commands of the Windows prompt that are programs of their own.
@@ -340,8 +376,7 @@ fn windows(
         "cipher" => when(args.iter().any(|arg| arg.starts_with("/w")), "wipes free space"),
         "taskkill" | "tskill" | "spps" => when(true, "stops processes"),
         "shutdown" => when(
-            has(&["/s", "/r", "/p", "/h", "/f", "-s", "-r", "-h", "now"])
-                || args.is_empty() && false,
+            has(&["/s", "/r", "/p", "/h", "/f", "-s", "-r", "-h", "now"]),
             "stops or restarts the machine",
         ),
         "schtasks" => when(
@@ -392,10 +427,10 @@ fn split(text: &str, out: &mut Vec<Command>) -> bool {
             '#' if !started => {
                 rest = after
                     .get(memchr::memchr(b'\n', after.as_bytes()).unwrap_or(after.len())..)
-                    .unwrap_or_default()
+                    .unwrap_or_default();
             }
             '<' if after.starts_with('#') => {
-                rest = after.split_once("#>").map_or("", |(_, rest)| rest)
+                rest = after.split_once("#>").map_or("", |(_, rest)| rest);
             }
             '\'' | '"' => {
                 let end = closing(after, c);

@@ -1,14 +1,16 @@
 //! Walks the commands of a script: assignments, redirections, pipes, and then each command.
 
-use std::ops::Range;
+mod walk;
 
+use self::walk::{Walk, fetches};
+use super::code::Language;
 use super::environment::{Setting, setting};
 use super::path::{Place, place};
-use super::shell::{Feed, RedirectKind, Script, Simple};
+use super::shell::{Feed, RedirectKind, Simple};
 use super::verbs::{self, Args};
-use super::word::{Arg, Variables, Word, expand};
+use super::word::Arg;
 use super::wrappers::{self, Inner};
-use super::{Effect, Reader, code, decode, shell};
+use super::{Effect, Reader, shell};
 
 /// What a command finds on its standard input.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -22,29 +24,16 @@ pub(super) enum Stdin {
     /// What other commands print.
     Unknown,
 }
-
-/// Commands that fetch from other machines.
-const FETCHERS: &[&str] = &[
-    "curl", "wget", "fetch", "aria2c", "nc", "ncat", "netcat", "socat", "http", "https", "xh",
-    "lynx", "w3m", "links", "ftp", "tftp", "scp", "axel", "dig", "telnet",
-];
-
 /// How many fetched files are remembered.
 const FETCHED_MAX: usize = 64;
-
-/// One script being walked.
-struct Walk<'s> {
-    script: &'s Script,
-    variables: Variables,
-    /// The expanded words of the commands so far.
-    args: Vec<Vec<Arg>>,
-    /// How many of the first N commands fetch something, for every N.
-    fetches: Vec<usize>,
-}
-
 impl Reader {
     /// Reads a text as a shell script.
     pub(super) fn shell(&mut self, text: &str, depth: u8) {
+        self.shell_fed(text, depth, &Stdin::Outside);
+    }
+
+    /// The same for a shell whose commands may read from `stdin`.
+    fn shell_fed(&mut self, text: &str, depth: u8, stdin: &Stdin) {
         if !self.may_read(text, depth) {
             return;
         }
@@ -52,12 +41,7 @@ impl Reader {
         if let Some(why) = script.unsure {
             self.give_up(text, why);
         }
-        let mut walk = Walk {
-            script: &script,
-            variables: reassigned(&script),
-            args: Vec::new(),
-            fetches: vec![0],
-        };
+        let mut walk = Walk::new(&script, stdin);
         for simple in &script.commands {
             self.simple(&mut walk, simple, depth);
         }
@@ -71,6 +55,9 @@ impl Reader {
             let value = walk.one(word);
             let known = (!value.has_hole()).then_some(value.text.as_str());
             walk.variables.assign(name, known);
+            if shell::hides_subscript(&value.text) {
+                self.give_up(&value.text, shell::SUBSCRIPT);
+            }
             self.assignment(name, &value.text, !simple.words.is_empty(), depth);
         }
         let mut args = Vec::with_capacity(simple.words.len());
@@ -93,7 +80,12 @@ impl Reader {
                 self.redirect(redirect.kind, &target, &args, walk, &simple.feed);
             }
         }
-        if args.first().is_some_and(|first| first.text != "{") {
+        if evaluates_names(&args) && args.iter().any(|arg| shell::hides_subscript(&arg.text)) {
+            self.give_up(&joined(&args), shell::SUBSCRIPT);
+        }
+        if walk.takes_settings(&args) {
+            self.lose_programs("it runs what another program prints");
+        } else if args.first().is_some_and(|first| first.text != "{") {
             self.mark_downloads(&args, walk);
             self.command(&args, &stdin, depth);
         }
@@ -108,6 +100,9 @@ impl Reader {
             Setting::Preload => {
                 self.lose_programs("it sets a variable that makes programs load code");
                 self.note(Effect::Destructive, &words, "makes whatever runs next load other code");
+            }
+            Setting::Unrecorded => {
+                self.note(Effect::Destructive, &words, "stops the record of what is run");
             }
             Setting::Command => {
                 self.lose_programs("it sets a variable that names a program");
@@ -160,7 +155,7 @@ impl Reader {
             let runs = args.iter().take(if is_runner(name) { 6 } else { 1 });
             for arg in runs {
                 let file = program_name(&arg.text);
-                if self.fetched.iter().any(|fetched| fetched == file) && file.len() > 1 {
+                if self.fetched.iter().any(|fetched| fetched == file) && !matches!(file, "" | "-") {
                     self.note(Effect::Destructive, &joined(args), "runs what was just downloaded");
                 }
             }
@@ -183,8 +178,10 @@ impl Reader {
             return self.give_up(&joined(args), "it holds command lines beyond reading");
         }
         self.fuel = self.fuel.saturating_sub(args.len());
-        if first.has_hole() || first.glob && first.text.contains(['*', '?', '[']) && args.len() > 1
-        {
+        let name = program_name(&first.text);
+        let pattern =
+            first.glob && first.text.contains(['*', '?', '[']) && !matches!(name, "[" | "[[");
+        if super::word::has_hole(name) || pattern && args.len() > 1 {
             self.give_up(&joined(args), "the program is not known before it runs");
             let rest = args.get(1..).unwrap_or_default();
             if !rest.is_empty() && first.text.chars().all(|c| super::word::has_hole(&c.to_string()))
@@ -193,28 +190,34 @@ impl Reader {
             }
             return;
         }
-        if first.glob && first.text != "[" {
+        if pattern {
             self.lose_programs("the program is named by a pattern");
         }
-        if first.variable {
+        if first.variable || first.has_hole() {
             self.lose_programs("a variable names the program");
         }
-        let name = program_name(&first.text);
         if !name.is_ascii() {
             self.give_up(&first.text, "the program's name holds letters of another script");
         }
         if !wrappers::is_transparent(name) {
             let listed = if is_trusted_path(&first.text) { name } else { first.text.as_str() };
-            if listed.is_empty() {
+            if name.is_empty() {
                 self.lose_programs("it names a folder as a program");
             } else {
                 self.program(listed);
             }
         }
         let lower = name.to_ascii_lowercase();
-        let lower = lower.strip_suffix(".exe").unwrap_or(&lower);
+        let lower = lower.strip_suffix(".exe").unwrap_or(&lower).trim_start_matches('=');
         for inner in wrappers::inner(lower, args) {
             self.inner(inner, args, stdin, depth);
+        }
+        if first.text.starts_with("/etc/init.d/") || first.text.starts_with("/etc/rc.d/") {
+            let ruling = verbs::judge("service", &Args::new(args));
+            return self.note(ruling.effect, &joined(args), ruling.rule);
+        }
+        if wrappers::only_wraps(lower) {
+            return;
         }
         let ruling = verbs::judge(lower, &Args::new(args.get(1..).unwrap_or_default()));
         if ruling.starts_others {
@@ -230,11 +233,21 @@ impl Reader {
                 self.lose_programs("an option of a program that starts others is not known");
                 self.command(&inner, stdin, depth + 1);
             }
-            Inner::Shell(code) => self.code_string(&code, args, depth, Self::shell),
+            Inner::Shell(code) => {
+                self.code_string(&code, args, depth, |reader, text, depth| {
+                    reader.shell_fed(text, depth, stdin);
+                });
+            }
             Inner::Sql(code) => self.sql(&code.text, depth + 1),
             Inner::PowerShell(code) => self.code_string(&code, args, depth, Self::powershell),
             Inner::Program(language, code) => {
-                self.lose_programs("an interpreter runs code of its own");
+                if language != Language::Awk
+                    || code.text.contains(['|', '@'])
+                    || code.text.contains("system")
+                    || code.text.contains("getline")
+                {
+                    self.lose_programs("an interpreter runs code of its own");
+                }
                 self.program_text(language, &code.text, depth + 1);
             }
             Inner::Setting(name, value) => self.assignment(&name, &value, true, depth),
@@ -245,12 +258,24 @@ impl Reader {
                     self.sql(text, depth + 1);
                 }
             }
-            Inner::Script => self.lose_programs("it runs a script whose content is not known"),
+            Inner::Script => {
+                if args.iter().any(|arg| arg.text == super::word::HOLE_RUN.to_string()) {
+                    self.give_up(&joined(args), "it runs what other commands print");
+                }
+                self.lose_programs("it runs a script whose content is not known");
+                self.effect = self.effect.max(Effect::Write);
+            }
             Inner::Unreadable(rule) => self.give_up(&joined(args), rule),
         }
     }
 
-    fn code_string(&mut self, code: &Arg, args: &[Arg], depth: u8, read: fn(&mut Self, &str, u8)) {
+    fn code_string(
+        &mut self,
+        code: &Arg,
+        args: &[Arg],
+        depth: u8,
+        read: impl FnOnce(&mut Self, &str, u8),
+    ) {
         if code.has_hole() {
             self.lose_programs("a string that it runs is not wholly known");
         }
@@ -261,9 +286,12 @@ impl Reader {
     }
 
     /// A shell or an interpreter that reads its program from its standard input.
-    fn fed(&mut self, stdin: &Stdin, args: &[Arg], depth: u8, language: Option<code::Language>) {
+    fn fed(&mut self, stdin: &Stdin, args: &[Arg], depth: u8, language: Option<Language>) {
         match stdin {
-            Stdin::Outside => self.lose_programs("it runs what it reads"),
+            Stdin::Outside => {
+                self.lose_programs("it runs what it reads");
+                self.effect = self.effect.max(Effect::Write);
+            }
             Stdin::Download => {
                 self.lose_programs("it runs what another machine sends");
                 self.note(Effect::Destructive, &joined(args), "runs what another machine sends");
@@ -284,188 +312,29 @@ impl Reader {
         }
     }
 }
-
-impl Walk<'_> {
-    /// Files the words of a command that has been judged.
-    fn keep(&mut self, args: Vec<Arg>) {
-        let before = self.fetches.last().copied().unwrap_or_default();
-        self.fetches.push(before + usize::from(fetches(&args)));
-        self.args.push(args);
-    }
-
-    fn fetches_within(&self, run: &Range<usize>) -> bool {
-        self.fetches.get(run.start) < self.fetches.get(run.end)
-    }
-
-    fn expand(&self, word: &Word, out: &mut Vec<Arg>) {
-        let printed = |run: &Range<usize>| match self.printed_by(run) {
-            Stdin::Text { text, .. } => Some(text.trim_end_matches('\n').to_owned()),
-            _ => None,
-        };
-        expand(word, &self.variables, &printed, out);
-    }
-
-    /// A word that stays one, as the target of a redirection or the value of a variable.
-    fn one(&self, word: &Word) -> Arg {
-        let mut out = Vec::new();
-        self.expand(word, &mut out);
-        let mut words = out.into_iter();
-        let mut first = words.next().unwrap_or_default();
-        for next in words {
-            first.text.push(' ');
-            first.text.push_str(&next.text);
-            first.runs.extend(next.runs);
-        }
-        first
-    }
-
-    fn stdin(&self, feed: &Feed) -> Stdin {
-        match feed {
-            Feed::Inherited => Stdin::Outside,
-            Feed::Pipe(run) => self.printed_by(run),
-            Feed::Text(place) => {
-                let word = self.script.texts.get(*place).map(|word| self.one(word));
-                let text = word.unwrap_or_default();
-                match text.runs.iter().any(|run| self.printed_by(run) == Stdin::Download) {
-                    true => Stdin::Download,
-                    false => Stdin::Text { text: text.text, hidden: false },
-                }
-            }
-        }
-    }
-
-    /// What the commands of a range print, as far as that is known.
-    fn printed_by(&self, run: &Range<usize>) -> Stdin {
-        if self.fetches_within(run) {
-            return Stdin::Download;
-        }
-        let steps = run.end.saturating_sub(run.start);
-        if steps == 0 || steps > 4 {
-            return Stdin::Unknown;
-        }
-        self.printed_by_last(run).unwrap_or(Stdin::Unknown)
-    }
-
-    /// What the last command of a range prints, where the range is one straight pipe.
-    fn printed_by_last(&self, run: &Range<usize>) -> Option<Stdin> {
-        let last = run.end.checked_sub(1)?;
-        let simple = self.script.commands.get(last)?;
-        let args = self.args.get(last)?;
-        let straight = match &simple.feed {
-            Feed::Pipe(before) => *before == (run.start..last),
-            Feed::Inherited | Feed::Text(_) => run.start == last,
-        };
-        if !straight || simple.redirects.iter().any(|r| r.kind != RedirectKind::Read) {
-            return None;
-        }
-        let fed = || match self.stdin(&simple.feed) {
-            Stdin::Text { text, .. } => Some(text),
-            _ => None,
-        };
-        let name = args.first().map(|arg| program_name(&arg.text))?;
-        let rest = args.get(1..).unwrap_or_default();
-        let has = |flags: &[&str]| rest.iter().any(|arg| flags.contains(&arg.text.as_str()));
-        let hidden = |bytes: Vec<u8>| Stdin::Text {
-            text: String::from_utf8_lossy(&bytes).into_owned(),
-            hidden: true,
-        };
-        match name {
-            "echo" | "printf" => Some(Stdin::Text { text: echoed(name, rest)?, hidden: false }),
-            "cat" if rest.is_empty() || has(&["-"]) => {
-                Some(Stdin::Text { text: fed()?, hidden: false })
-            }
-            "base64" if has(&["-d", "--decode", "-D", "-di"]) => {
-                decode::base64(&fed()?).map(hidden)
-            }
-            "openssl" if has(&["-d"]) => decode::base64(&fed()?).map(hidden),
-            "xxd" if has(&["-r"]) => decode::hex(&fed()?).map(hidden),
-            "rev" => Some(hidden(fed()?.trim_end().chars().rev().collect::<String>().into())),
-            _ => None,
-        }
-    }
-
-    /// Variables that a command sets in ways that are not followed.
-    fn forget(&mut self, args: &[Arg]) {
-        let name = args.first().map_or("", |arg| arg.text.as_str());
-        match name {
-            "read" | "export" | "declare" | "typeset" | "local" | "readonly" | "printf"
-            | "mapfile" | "readarray" | "unset" | "getopts" | "let" => {
-                for arg in args {
-                    let name = arg.text.split(['=', '+', '[']).next().unwrap_or_default();
-                    self.variables.lose(name);
-                }
-            }
-            "eval" | "source" | "." => self.variables.lost = true,
-            _ => {}
-        }
-    }
-
-    /// Whether a function is piped into itself, as a fork bomb does.
-    fn has_fork_bomb(&self) -> bool {
-        let calls = |args: &[Arg]| args.first().map(|arg| arg.text.clone());
-        !self.script.functions.is_empty()
-            && self.script.commands.iter().zip(&self.args).any(|(simple, args)| {
-                let Feed::Pipe(run) = &simple.feed else { return false };
-                let before = self.args.get(run.start).and_then(|args| calls(args));
-                before.is_some_and(|name| {
-                    calls(args).as_ref() == Some(&name) && self.script.functions.contains(&name)
-                })
-            })
-    }
-}
-
-/// Variables that are assigned more than once are unknown from the start.
-fn reassigned(script: &Script) -> Variables {
-    let mut variables = Variables::default();
-    let mut seen = std::collections::HashSet::new();
-    for (name, _) in script.commands.iter().flat_map(|simple| &simple.assigns) {
-        if !seen.insert(name.as_str()) {
-            variables.lose(name);
-        }
-    }
-    variables
-}
-
-/// What `echo` or `printf` prints, where all of it is known.
-fn echoed(name: &str, args: &[Arg]) -> Option<String> {
-    let plain = args
-        .iter()
-        .filter(|arg| name != "echo" || !matches!(arg.text.as_str(), "-n" | "-e" | "-ne" | "-en"));
-    let texts: Vec<&str> = plain.map(|arg| arg.text.as_str()).collect();
-    if args.iter().any(|arg| arg.glob && arg.text.contains('/')) {
-        return None;
-    }
-    let escaped =
-        name == "printf" || args.iter().any(|a| a.text.starts_with("-e") || a.text == "-ne");
-    let text = match (name, texts.split_first()) {
-        ("printf", Some((format, values))) if format.contains('%') => {
-            let mut out = String::new();
-            let mut values = values.iter();
-            for (i, piece) in format.replace("%%", "\u{2}").split('%').enumerate() {
-                match piece.strip_prefix(['s', 'b']) {
-                    Some(rest) if i > 0 => {
-                        out.push_str(values.next().unwrap_or(&""));
-                        out.push_str(rest);
-                    }
-                    _ if i > 0 => return None,
-                    _ => out.push_str(piece),
-                }
-            }
-            out.replace('\u{2}', "%")
-        }
-        ("printf", Some((format, _))) => (*format).to_owned(),
-        _ => texts.join(" "),
-    };
-    Some(if escaped { decode::escapes(&text) } else { text })
-}
-
-/// Whether a command brings in what another machine sends.
-fn fetches(args: &[Arg]) -> bool {
-    args.iter().take(4).any(|arg| is_fetcher(&arg.text))
-}
-
-fn is_fetcher(text: &str) -> bool {
-    FETCHERS.contains(&program_name(text))
+/// Builtins that evaluate their words as names of variables or as arithmetic.
+fn evaluates_names(args: &[Arg]) -> bool {
+    let name = args.first().map_or("", |arg| arg.text.as_str());
+    matches!(
+        name,
+        "[" | "test"
+            | "printf"
+            | "read"
+            | "let"
+            | "declare"
+            | "typeset"
+            | "local"
+            | "export"
+            | "readonly"
+            | "unset"
+            | "mapfile"
+            | "readarray"
+            | "wait"
+            | "getopts"
+            | "exit"
+            | "return"
+            | "shift"
+    )
 }
 
 /// Programs that run the file which they are given.

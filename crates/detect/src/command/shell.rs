@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::lexer::Lexer;
+use super::lexer::{Lexer, is_name};
 use super::word::Word;
 
 /// How deep parentheses and substitutions may nest before the text is given up.
@@ -86,9 +86,12 @@ pub(super) fn parse(text: &str) -> Script {
         depth: 0,
         rewinds: 0,
     };
-    parser.list(Feed::Inherited, false);
+    parser.list(&Feed::Inherited, false);
     if parser.lexer.peek() == Some(b')') {
         parser.unsure("a parenthesis is closed that was never opened");
+    }
+    if !parser.pending.is_empty() {
+        parser.unsure("a here-document is never closed");
     }
     parser.script
 }
@@ -145,7 +148,7 @@ impl Parser<'_> {
     }
 
     /// Reads commands up to the end of the text, or up to a `)` that belongs to the caller.
-    pub(super) fn list(&mut self, feed: Feed, in_parens: bool) {
+    pub(super) fn list(&mut self, feed: &Feed, in_parens: bool) {
         if self.depth >= DEPTH_MAX {
             self.unsure("it nests deeper than is read");
             self.lexer.stop();
@@ -166,7 +169,7 @@ impl Parser<'_> {
             } else {
                 start = self.command(&mut blocks, &feed_now, start);
             }
-            let outer = blocks.last().map_or(&feed, |block| &block.feed).clone();
+            let outer = blocks.last().map_or(feed, |block| &block.feed).clone();
             feed_now = match self.after(&mut blocks) {
                 After::Pipe => Feed::Pipe(start..self.script.commands.len()),
                 After::Next => {
@@ -245,13 +248,16 @@ impl Parser<'_> {
             if self.lexer.eat(b"-p ") {
                 self.lexer.skip_blanks();
             }
+            if prefix == "coproc" {
+                self.skip_coprocess_name();
+            }
         }
         if self.lexer.eat(b"((") {
             return self.parenthesised_arithmetic(feed, start);
         }
         if self.lexer.eat(b"(") {
             let first = self.script.commands.len();
-            self.list(feed.clone(), true);
+            self.list(feed, true);
             self.trailing_redirects(first);
             return start;
         }
@@ -301,6 +307,17 @@ impl Parser<'_> {
         start
     }
 
+    /// The name of a coprocess stands only before a block.
+    fn skip_coprocess_name(&mut self) {
+        let before = self.lexer.position();
+        self.lexer.take_while(is_name);
+        self.lexer.skip_blanks();
+        let block = self.lexer.peek() == Some(b'(') || self.lexer.peek_keyword().is_some();
+        if !block {
+            self.lexer.rewind(before);
+        }
+    }
+
     fn close(&mut self, blocks: &mut Vec<Block>, start: usize) -> usize {
         match blocks.pop() {
             Some(block) => {
@@ -322,7 +339,7 @@ impl Parser<'_> {
         }
         self.lexer.rewind(before.saturating_sub(1));
         let first = self.script.commands.len();
-        self.list(feed.clone(), true);
+        self.list(feed, true);
         self.trailing_redirects(first);
         start
     }
@@ -343,7 +360,7 @@ impl Parser<'_> {
         self.skip_to_command();
         if self.lexer.eat_keyword("in") {
             self.lexer.skip_blanks();
-            while self.word().is_some() {
+            while self.lexer.peek() != Some(b'#') && self.word().is_some() {
                 self.lexer.skip_blanks();
             }
         }
@@ -383,6 +400,9 @@ impl Parser<'_> {
                 Some(b'<' | b'>' | b'(' | b')' | b'&' | b'|' | b';') => self.lexer.bump(),
                 Some(_) => match self.word() {
                     Some(word) if word.literal() == Some("]]") => return,
+                    Some(word) if word.literal().is_some_and(hides_subscript) => {
+                        self.unsure(SUBSCRIPT);
+                    }
                     Some(_) => {}
                     None => self.lexer.bump(),
                 },
@@ -395,6 +415,9 @@ impl Parser<'_> {
         let mut simple = Simple { feed: feed.clone(), ..Simple::default() };
         loop {
             self.lexer.skip_blanks();
+            if self.lexer.peek() == Some(b'#') {
+                break;
+            }
             if self.redirect(&mut simple) {
                 continue;
             }
@@ -459,4 +482,13 @@ impl Parser<'_> {
 
 fn at_pattern(blocks: &[Block]) -> bool {
     matches!(blocks.last(), Some(Block { kind: BlockKind::Case { at_pattern: true }, .. }))
+}
+
+/// Why a word with a substitution in a subscript is not read.
+pub(super) const SUBSCRIPT: &str = "a subscript in a string may run commands";
+
+/// Whether a string, once the shell evaluates it as a variable's name or as arithmetic, would run
+/// a substitution in its subscript, as `[ 'a[$(id)]' -eq 0 ]` does.
+pub(super) fn hides_subscript(text: &str) -> bool {
+    text.contains("[$(") || text.contains("[`")
 }

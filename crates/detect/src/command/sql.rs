@@ -1,27 +1,9 @@
 //! SQL: statements told apart, comments and strings taken out, then the verb of each.
 
+mod tokens;
+
+use self::tokens::{Token, tokens};
 use super::{Effect, Reader};
-
-/// A token of a statement.
-#[derive(Clone, Debug, PartialEq)]
-enum Token {
-    /// A word, in capitals.
-    Word(String),
-    /// A quoted name.
-    Name(String),
-    /// A string without its quotes.
-    Text(String),
-    /// A number.
-    Number(String),
-    /// Any other character.
-    Mark(char),
-}
-
-impl Token {
-    fn is(&self, word: &str) -> bool {
-        matches!(self, Self::Word(own) if own == word)
-    }
-}
 
 /// Words that begin a statement.
 const STARTS: &[&str] = &[
@@ -107,6 +89,8 @@ const STARTS: &[&str] = &[
     "FLUSHALL",
     "FLUSHDB",
     "DELIMITER",
+    "DEL",
+    "UNLINK",
     "SECURITY",
     "REVERT",
     "HANDLER",
@@ -184,11 +168,12 @@ impl Reader {
                 .iter()
                 .filter_map(|name| calls(name))
                 .chain(runs.then_some(0))
+                .chain(calls("EXECUTE").filter(|_| !runs))
         {
             let code = text(place);
             if !code.is_empty() {
                 self.sql(&code, depth + 1);
-            } else if !runs {
+            } else if !runs && calls("EXECUTE") != Some(place) {
                 self.note(Effect::Unknown, &quoted(statement), "it runs a text that is not known");
             }
         }
@@ -238,7 +223,7 @@ fn quoted(statement: &[Token]) -> String {
 fn is_rolled_back(tokens: &[Token]) -> bool {
     let firsts = || tokens.split(|t| *t == Token::Mark(';')).filter_map(<[Token]>::first);
     let first = firsts().next().is_some_and(|t| t.is("BEGIN") || t.is("START"));
-    let last = firsts().last().is_some_and(|t| t.is("ROLLBACK") || t.is("ABORT"));
+    let last = firsts().next_back().is_some_and(|t| t.is("ROLLBACK") || t.is("ABORT"));
     let kept = |t: &Token| t.is("COMMIT") || t.is("END") || t.is("CREATE") || t.is("ALTER");
     first && last && !firsts().any(kept)
 }
@@ -269,7 +254,7 @@ fn judge(statement: &[Token]) -> Ruling {
                 _ => Ruling(Effect::Read, ""),
             }
         }
-        "IF" | "ELSE" | "THEN" | "WHILE" | "LOOP" => nested(statement),
+        "IF" | "ELSE" | "THEN" | "WHILE" | "LOOP" | "FOR" => nested(statement),
         "DECLARE" | "AS" => nested(statement),
         "DROP" if at(1, "TEMPORARY") || at(1, "TEMP") => Ruling(Effect::Write, ""),
         "DROP" if statement.len() > 1 => destructive("drops something from the database"),
@@ -290,7 +275,7 @@ fn judge(statement: &[Token]) -> Ruling {
             destructive("hands out every right")
         }
         "REVOKE" => destructive("takes rights away"),
-        "PURGE" | "SHUTDOWN" | "KILL" | "FLUSHALL" | "FLUSHDB" => {
+        "PURGE" | "SHUTDOWN" | "KILL" | "FLUSHALL" | "FLUSHDB" | "DEL" | "UNLINK" => {
             destructive("stops the database or throws its content away")
         }
         "RESET" if at(1, "MASTER") || at(1, "SLAVE") || at(1, "REPLICA") => {
@@ -430,7 +415,16 @@ fn changes_rows(statement: &[Token], deletes: bool) -> Ruling {
         true => "deletes every row of a table",
         false => "changes every row of a table",
     };
-    let filter = statement.iter().position(|token| token.is("WHERE"));
+    // A condition inside of parentheses belongs to a query within.
+    let mut open = 0_i32;
+    let filter = statement.iter().position(|token| {
+        match token {
+            Token::Mark('(') => open += 1,
+            Token::Mark(')') => open -= 1,
+            _ => {}
+        }
+        open <= 0 && token.is("WHERE")
+    });
     match filter {
         None if statement.len() < 2 => Ruling(Effect::Read, ""),
         None => destructive(rule),
@@ -458,6 +452,7 @@ fn is_true(term: &[Token]) -> bool {
     let zero = |t: &Token| matches!(t, Token::Number(n) if n == "0" || n == "1");
     match term {
         [] => false,
+        [exists, rest @ ..] if exists.is("EXISTS") => !rest.iter().any(|token| token.is("WHERE")),
         [Token::Word(word)] => word == "TRUE",
         [Token::Number(number)] => number != "0",
         [Token::Text(_)] => true,
@@ -529,107 +524,4 @@ fn mongo(statement: &[Token]) -> Ruling {
         }
     }
     Ruling(if narrow { Effect::Write } else { Effect::Read }, "")
-}
-
-/// Splits SQL into tokens; comments vanish, except those that MySQL runs.
-fn tokens(text: &str, backslash_escapes: bool) -> Vec<Token> {
-    let mut out = Vec::new();
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let after = rest.get(c.len_utf8()..).unwrap_or_default();
-        rest = match c {
-            '-' if after.starts_with('-') => line_end(rest),
-            '#' if !out.last().is_some_and(|t| matches!(t, Token::Mark('>' | '-'))) => {
-                line_end(rest)
-            }
-            '/' if after.starts_with("*!") => {
-                let tail = after.get(2..).unwrap_or_default();
-                tail.trim_start_matches(|c: char| c.is_ascii_digit())
-            }
-            '/' if after.starts_with('*') => comment_end(after.get(1..).unwrap_or_default()),
-            '*' if after.starts_with('/') => after.get(1..).unwrap_or_default(),
-            '\'' => {
-                let (text, tail) = string(after, '\'', backslash_escapes);
-                out.push(Token::Text(text));
-                tail
-            }
-            '"' | '`' => {
-                let (text, tail) = string(after, c, backslash_escapes && c == '"');
-                out.push(Token::Name(text));
-                tail
-            }
-            '$' => match dollar_quoted(rest) {
-                Some((inside, tail)) => {
-                    out.push(Token::Text(inside.to_owned()));
-                    tail
-                }
-                None => {
-                    out.push(Token::Mark('$'));
-                    after
-                }
-            },
-            c if c.is_ascii_digit() => {
-                let end = rest
-                    .find(|c: char| !c.is_ascii_alphanumeric() && c != '.')
-                    .unwrap_or(rest.len());
-                let (number, tail) = rest.split_at(end);
-                out.push(Token::Number(number.to_owned()));
-                tail
-            }
-            c if c.is_alphabetic() || c == '_' => {
-                let end =
-                    rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-                let (word, tail) = rest.split_at(end);
-                if !(tail.starts_with('\'')
-                    && matches!(word, "E" | "e" | "N" | "n" | "B" | "b" | "X" | "x"))
-                {
-                    out.push(Token::Word(word.to_uppercase()));
-                }
-                tail
-            }
-            c => {
-                if !c.is_whitespace() {
-                    out.push(Token::Mark(c));
-                }
-                after
-            }
-        };
-    }
-    out
-}
-
-fn line_end(text: &str) -> &str {
-    text.get(memchr::memchr(b'\n', text.as_bytes()).unwrap_or(text.len())..).unwrap_or_default()
-}
-
-fn comment_end(text: &str) -> &str {
-    text.split_once("*/").map_or("", |(_, rest)| rest)
-}
-
-/// A quoted text; its quote doubled stands for itself.
-fn string(text: &str, quote: char, backslash_escapes: bool) -> (String, &str) {
-    let mut out = String::new();
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '\\' if backslash_escapes => out.extend(chars.next().map(|(_, c)| c)),
-            c if c == quote => match chars.peek() {
-                Some((_, next)) if *next == quote => {
-                    chars.next();
-                    out.push(quote);
-                }
-                _ => return (out, text.get(at + 1..).unwrap_or_default()),
-            },
-            c => out.push(c),
-        }
-    }
-    (out, "")
-}
-
-/// `$tag$ … $tag$` of PostgreSQL.
-fn dollar_quoted(text: &str) -> Option<(&str, &str)> {
-    let tag_end = text.get(1..)?.find(|c: char| !c.is_alphanumeric() && c != '_')? + 1;
-    let tail = text.get(tag_end..)?.strip_prefix('$')?;
-    let tag = text.get(..=tag_end)?;
-    tail.split_once(tag)
 }

@@ -85,10 +85,10 @@ pub(super) fn fetched_files(args: &[Arg]) -> Vec<String> {
             |letter| text.starts_with('-') && !text.starts_with("--") && text.ends_with(letter);
         match name {
             "curl" | "aria2c" if last_of_cluster('o') || text == "--output" => {
-                files.push(next.into())
+                files.push(next.into());
             }
             "wget" if last_of_cluster('O') || text == "--output-document" => {
-                files.push(next.into())
+                files.push(next.into());
             }
             _ if text.contains("://") => files.push(program_name(text).to_owned()),
             _ => {}

@@ -33,13 +33,18 @@ pub(super) enum Part {
     /// The value of a variable.
     Variable { name: String, quoted: bool },
     /// What the commands in this range print, or what cannot be known at all.
-    Hole { run: Option<Range<usize>> },
+    Hole {
+        run: Option<Range<usize>>,
+        quoted: bool,
+        /// It stands for a file with what they print, as `<(…)` does.
+        file: bool,
+    },
 }
 
 impl Word {
     /// A word of which nothing is known.
     pub(super) fn unknown() -> Self {
-        Self { parts: vec![Part::Hole { run: None }], ..Self::default() }
+        Self { parts: vec![Part::Hole { run: None, quoted: true, file: false }], ..Self::default() }
     }
 
     pub(super) fn from_literal(text: &str) -> Self {
@@ -176,10 +181,11 @@ pub(super) fn expand(
                     }
                 }
             }
-            Part::Hole { run } => {
-                let known = run.as_ref().and_then(printed);
+            Part::Hole { run, quoted, file } => {
+                let known = run.as_ref().filter(|_| !file).and_then(printed);
                 now.runs.extend(run.clone());
                 match known {
+                    Some(text) if *quoted => now.text.push_str(&text),
                     Some(text) => split_into(&text, &mut now, &mut started, out),
                     None => {
                         now.text.push(HOLE_RUN);

@@ -35,7 +35,7 @@ impl<'a> Args<'a> {
         self.all.get(at).map_or("", |arg| arg.text.as_str())
     }
 
-    pub(super) fn all(&self) -> impl DoubleEndedIterator<Item = &'a Arg> + use<'a> {
+    pub(in crate::command) fn all(&self) -> impl DoubleEndedIterator<Item = &'a Arg> + use<'a> {
         self.all.iter()
     }
 
@@ -54,12 +54,26 @@ impl<'a> Args<'a> {
 
     /// Whether one of these options stands there, bare or as `--name=value`.
     pub(super) fn has(&self, names: &[&str]) -> bool {
-        self.options().any(|option| names.contains(&option.split('=').next().unwrap_or(option)))
+        // Long options may be cut short as long as they stay unique.
+        self.options().any(|option| {
+            let option = option.split('=').next().unwrap_or(option);
+            let short = option.starts_with("--") && option.len() >= 5;
+            names.iter().any(|name| *name == option || short && name.starts_with(option))
+        })
     }
 
     /// Whether a single-letter option stands there, alone or among others (`-rf`).
     pub(super) fn letter(&self, letter: char) -> bool {
         self.options().any(|o| !o.starts_with("--") && o.chars().skip(1).any(|c| c == letter))
+    }
+
+    /// The same for a letter that makes a command harmless: a letter of `values` takes the rest of
+    /// its word as a value, in which the letter would mean nothing.
+    pub(super) fn says_only(&self, letter: char, values: &str) -> bool {
+        self.options().filter(|o| !o.starts_with("--")).any(|option| {
+            let letters = option.chars().skip(1).take_while(|c| !values.contains(*c));
+            letters.into_iter().any(|c| c == letter)
+        })
     }
 
     /// Whether any argument is exactly this word.
@@ -123,7 +137,6 @@ impl<'a> Args<'a> {
         self.has(&["--help"])
             || matches!(self.text(0), "help" | "--version" | "-help" | "version")
             || self.len() == 1 && matches!(self.text(0), "-h" | "-V" | "-v" | "/?" | "-?")
-            || self.len() > 1 && self.text(self.len() - 1) == "help"
     }
 
     /// Whether every argument asks for help or the version, for tools where one among others

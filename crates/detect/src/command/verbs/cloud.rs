@@ -1,14 +1,15 @@
 //! Clouds and infrastructure as code.
 
 use super::{Args, Ruling, general};
+use crate::command::Effect;
 use crate::command::word::has_hole;
 
 pub(super) fn judge(name: &str, args: &Args<'_>) -> Option<Ruling> {
     Some(match name {
         "terraform" | "tofu" | "terragrunt" | "tf" => terraform(args),
         "pulumi" | "cdk" | "cdktf" | "sst" | "serverless" | "sls" | "sam" | "copilot"
-        | "amplify" | "eb" | "chalice" | "zappa" | "nixops" | "bosh" => stack(args),
-        "aws" | "aliyun" | "tccli" | "oci" | "ibmcloud" | "awslocal" => aws(args),
+        | "amplify" | "eb" | "chalice" | "zappa" | "nixops" | "bosh" | "railway" => stack(args),
+        "aws" | "aliyun" | "tccli" | "oci" | "ibmcloud" | "awslocal" => aws(name, args),
         "gcloud" | "az" | "doctl" | "gsutil" | "openstack" | "linode-cli" | "hcloud" | "scw"
         | "exo" | "vultr-cli" | "civo" | "yc" | "upctl" | "bq" => cloud(name, args),
         "ansible" | "ansible-playbook" | "ansible-pull" => ansible(name, args),
@@ -126,8 +127,10 @@ const AWS_VALUES: &[&str] = &[
     "--config",
 ];
 
-fn aws(args: &Args<'_>) -> Ruling {
-    if args.is_help() || args.is_dry_run() {
+fn aws(name: &str, args: &Args<'_>) -> Ruling {
+    let last = args.text(args.len().saturating_sub(1));
+    let help = last == "help" && args.options().next().is_none();
+    if args.is_help() || args.is_dry_run() || help {
         return Ruling::READ;
     }
     let operands = args.operands(AWS_VALUES);
@@ -142,63 +145,72 @@ fn aws(args: &Args<'_>) -> Ruling {
             break;
         }
     }
-    match worst.effect {
-        crate::command::Effect::Read => match general::shared_verb(args, AWS_VALUES) {
-            ruling if ruling.effect > crate::command::Effect::Write => ruling,
-            _ => worst,
-        },
-        _ => worst,
+    // Other clouds put more words between the service and the verb.
+    let ours = matches!(name, "aws" | "awslocal");
+    if ours || worst.effect > Effect::Write {
+        worst
+    } else {
+        general::shared_verb(args, AWS_VALUES)
     }
 }
+
+/// How verbs begin that remove, stop or expose something.
+const STEMS: &[&str] = &[
+    "delete",
+    "terminate",
+    "remove",
+    "purge",
+    "destroy",
+    "deregister",
+    "release",
+    "revoke",
+    "stop",
+    "disable",
+    "reset",
+    "reboot",
+    "detach",
+    "abort",
+    "batch-delete",
+    "schedule-key-deletion",
+    "cancel",
+    "disassociate",
+    "deactivate",
+    "force-delete",
+    "wipe",
+    "forget",
+    "unsubscribe",
+    "restore-db",
+    "failover",
+    "replace-iam",
+    "put-bucket-policy",
+    "put-bucket-acl",
+    "attach-user-policy",
+    "attach-role-policy",
+    "put-user-policy",
+    "put-role-policy",
+    "create-access-key",
+    "create-login-profile",
+    "update-login-profile",
+    "add-user-to-group",
+    "put-public-access-block",
+    "put-bucket-lifecycle",
+    "modify-instance-attribute",
+    "stop-logging",
+    "leave",
+    "close",
+];
 
 fn aws_verb(service: &str, verb: &str, args: &Args<'_>) -> Ruling {
     if has_hole(verb) {
         return Ruling::unknown("the verb is not known before it runs");
     }
-    const STEMS: &[&str] = &[
-        "delete",
-        "terminate",
-        "remove",
-        "purge",
-        "destroy",
-        "deregister",
-        "release",
-        "revoke",
-        "stop",
-        "disable",
-        "reset",
-        "reboot",
-        "detach",
-        "abort",
-        "batch-delete",
-        "schedule-key-deletion",
-        "cancel",
-        "disassociate",
-        "deactivate",
-        "force-delete",
-        "wipe",
-        "forget",
-        "unsubscribe",
-        "restore-db",
-        "failover",
-        "replace-iam",
-        "put-bucket-policy",
-        "put-bucket-acl",
-        "attach-user-policy",
-        "attach-role-policy",
-        "put-user-policy",
-        "put-role-policy",
-        "create-access-key",
-        "create-login-profile",
-        "update-login-profile",
-        "add-user-to-group",
-        "put-public-access-block",
-        "put-bucket-lifecycle",
-        "modify-instance-attribute",
-        "stop-logging",
-        "leave",
-        "close",
-    ];
+    let deletes = |arg: &crate::command::word::Arg| {
+        arg.text.contains("\"Action\"") && arg.text.contains("\"DELETE\"")
+            || arg.text.contains("DeleteRequest")
+    };
+    if args.all().any(deletes) {
+        return Ruling::destructive("removes something in the cloud");
+    }
     match (service, verb) {
         ("s3", "rm" | "rb" | "del") => Ruling::destructive("deletes what is stored"),
         ("s3", "sync") => {
@@ -256,7 +268,7 @@ fn cloud(name: &str, args: &Args<'_>) -> Ruling {
         return Ruling::READ;
     }
     let operands = args.operands(AWS_VALUES);
-    let dry = name == "gsutil" && args.letter('n') && args.word("rsync");
+    let dry = name == "gsutil" && args.says_only('n', "xij") && args.word("rsync");
     let words = || operands.iter().take(7).map(|operand| operand.text);
     let looks = |word: &str| {
         matches!(

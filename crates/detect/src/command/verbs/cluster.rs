@@ -64,7 +64,55 @@ const VALUES: &[&str] = &[
 ];
 
 fn kubectl(args: &Args<'_>) -> Ruling {
+    const VERBS: &[&str] = &[
+        "annotate",
+        "api-resources",
+        "api-versions",
+        "apply",
+        "attach",
+        "auth",
+        "autoscale",
+        "certificate",
+        "cluster-info",
+        "completion",
+        "config",
+        "cordon",
+        "cp",
+        "create",
+        "debug",
+        "del",
+        "delete",
+        "describe",
+        "diff",
+        "drain",
+        "events",
+        "exec",
+        "explain",
+        "expose",
+        "get",
+        "kustomize",
+        "label",
+        "logs",
+        "options",
+        "patch",
+        "port-forward",
+        "proxy",
+        "replace",
+        "rollout",
+        "run",
+        "scale",
+        "set",
+        "taint",
+        "top",
+        "uncordon",
+        "version",
+        "wait",
+    ];
     let operands = args.operands(VALUES);
+    // A verb that is not built in is a plugin, a credential helper stands in a kubeconfig, and
+    // both are programs of someone's choice.
+    let plugin = operands.first().is_some_and(|verb| !VERBS.contains(&verb.text));
+    let starts_others = plugin || args.has(&["--kubeconfig"]);
     let mut worst = Ruling::READ;
     for operand in &operands {
         let ruling = kubectl_verb(operand, &operands, args);
@@ -75,7 +123,7 @@ fn kubectl(args: &Args<'_>) -> Ruling {
             break;
         }
     }
-    worst
+    Ruling { starts_others, ..worst }
 }
 
 fn kubectl_verb(verb: &Operand<'_>, operands: &[Operand<'_>], args: &Args<'_>) -> Ruling {
@@ -145,7 +193,8 @@ fn bare_dry_run(args: &Args<'_>) -> bool {
 }
 
 fn helm(args: &Args<'_>) -> Ruling {
-    if args.is_help() || args.is_dry_run() || bare_dry_run(args) {
+    let renders = args.has(&["--post-renderer"]);
+    if args.is_help() || (args.is_dry_run() || bare_dry_run(args)) && !renders {
         return Ruling::READ;
     }
     let operands = args.operands(VALUES);
@@ -176,7 +225,38 @@ fn helm(args: &Args<'_>) -> Ruling {
             break;
         }
     }
-    worst
+    const VERBS: &[&str] = &[
+        "completion",
+        "create",
+        "delete",
+        "del",
+        "dependency",
+        "env",
+        "get",
+        "history",
+        "install",
+        "lint",
+        "list",
+        "ls",
+        "package",
+        "pull",
+        "push",
+        "registry",
+        "repo",
+        "rollback",
+        "search",
+        "show",
+        "status",
+        "template",
+        "test",
+        "uninstall",
+        "un",
+        "upgrade",
+        "verify",
+        "version",
+    ];
+    let plugin = operands.first().is_some_and(|verb| !VERBS.contains(&verb.text));
+    Ruling { starts_others: plugin || args.has(&["--post-renderer", "--kubeconfig"]), ..worst }
 }
 
 const CONTAINER_VALUES: &[&str] = &[

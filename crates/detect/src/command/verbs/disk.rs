@@ -73,7 +73,7 @@ pub(super) fn judge(name: &str, args: &Args<'_>) -> Option<Ruling> {
         return Some(Ruling::READ);
     }
     let dry = args.has(&["--no-act", "--dry-run", "--test"])
-        || args.letter('n')
+        || args.says_only('n', "toOELNbIJTGg")
             && matches!(stem, "wipefs" | "mke2fs" | "mkfs" | "sfdisk" | "zfs" | "zpool");
     Some(match destroys && !dry {
         true => Ruling::destructive("destroys or takes away what is on a disk"),

@@ -35,7 +35,7 @@ pub(super) fn judge(name: &str, args: &Args<'_>) -> Option<Ruling> {
         "chmod" | "chown" | "chgrp" | "setfacl" | "chattr" | "chflags" | "chcon" => {
             rights(name, args)
         }
-        "rsync" => match args.has(&["--dry-run"]) || args.letter('n') {
+        "rsync" => match args.has(&["--dry-run"]) || args.says_only('n', "efBTM@") {
             true => Ruling::READ,
             false => Ruling::destructive_if(
                 args.options().any(|o| o.starts_with("--del") || o == "--remove-source-files"),
@@ -53,7 +53,13 @@ pub(super) fn judge(name: &str, args: &Args<'_>) -> Option<Ruling> {
             ),
         },
         "sed" | "gsed" | "perl" => in_place(name, args),
-        "tar" | "bsdtar" | "unzip" | "zip" | "cpio" => archive(args),
+        "tar" | "bsdtar" | "unzip" | "zip" | "cpio" => archive(name, args),
+        "ed" | "ex" | "vi" | "vim" | "nvim" | "nano" | "emacs" | "sudoedit" => {
+            let looks = args.letter('R') || args.has(&["-v", "--view"]);
+            let special =
+                args.operands(&["-c", "-S"]).iter().any(|o| place(o.text) != Place::Ordinary);
+            Ruling::destructive_if(special && !looks, "edits a system file")
+        }
         "sort" => Ruling::destructive_if(
             args.value(&["-o", "--output"]).is_some_and(|path| place(path) != Place::Ordinary),
             "writes over a system file",
@@ -190,7 +196,12 @@ fn in_place(name: &str, args: &Args<'_>) -> Ruling {
     }
     let script = operands.first().map_or("", |o| o.text);
     let runs = name != "perl" && sed_runs(script);
+    let plain = name != "perl"
+        && operands.first().is_some_and(|o| is_plain_sed(o.text))
+        && !args.has(&["-e", "-f", "--expression", "--file"]);
     match (runs, edits) {
+        (false, true) if !plain => Ruling { starts_others: true, ..Ruling::WRITE },
+        (false, false) if !plain => Ruling { starts_others: true, ..Ruling::READ },
         (true, _) => {
             Ruling { starts_others: true, ..Ruling::unknown("an editing script runs commands") }
         }
@@ -201,23 +212,43 @@ fn in_place(name: &str, args: &Args<'_>) -> Ruling {
 
 /// Whether a sed script holds the command `e` or the flag `e` of a substitution.
 fn sed_runs(script: &str) -> bool {
-    let body =
-        script.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '$' | ',' | ' '));
+    let body = sed_command(script);
     if body == "e" || body.starts_with("e ") {
         return true;
     }
-    let Some(delimiter) = body.strip_prefix('s').and_then(|rest| rest.chars().next()) else {
-        return false;
-    };
-    let pieces: Vec<&str> = body.split(delimiter).collect();
-    !delimiter.is_alphanumeric()
-        && pieces.len() == 4
-        && pieces.last().is_some_and(|flags| flags.contains('e') && flags.len() <= 3)
+    substitution_flags(body).is_some_and(|flags| flags.contains('e') && flags.len() <= 3)
 }
 
-fn archive(args: &Args<'_>) -> Ruling {
+/// Whether a sed script is one plain substitution, or one command that only prints or deletes.
+fn is_plain_sed(script: &str) -> bool {
+    let body = sed_command(script);
+    let flags = substitution_flags(body);
+    matches!(body, "p" | "d" | "q" | "=" | "")
+        || flags
+            .is_some_and(|flags| flags.chars().all(|c| c.is_ascii_digit() || "gpiIm".contains(c)))
+}
+
+/// A sed command without the line numbers before it.
+fn sed_command(script: &str) -> &str {
+    script
+        .trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '$' | ',' | ' ' | '!'))
+        .trim_end()
+}
+
+/// The flags of a script that is one substitution.
+fn substitution_flags(body: &str) -> Option<&str> {
+    let delimiter = body.strip_prefix('s')?.chars().next().filter(|c| !c.is_alphanumeric())?;
+    let pieces: Vec<&str> = body.split(delimiter).collect();
+    match pieces.as_slice() {
+        ["s", _, _, flags] => Some(flags),
+        _ => None,
+    }
+}
+
+fn archive(name: &str, args: &Args<'_>) -> Ruling {
     let into = args.value(&["-C", "--directory", "-d"]);
-    let removes = args.has(&["--remove-files", "--delete", "--recursive-unlink"]);
+    let moves = name == "zip" && args.letter('m');
+    let removes = moves || args.has(&["--remove-files", "--delete", "--recursive-unlink"]);
     let system = into.is_some_and(|path| place(path) == Place::System)
         && !args.letter('c')
         && !args.letter('t');

@@ -45,6 +45,7 @@ const READERS: &[&str] = &[
     "grep",
     "groups",
     "head",
+    "help",
     "hexdump",
     "hexyl",
     "host",
@@ -186,6 +187,8 @@ const DESTROYS: &[&str] = &[
 /// The strongest of them, which also count as the first part of a word (`delete-stack`).
 const STEMS: &[&str] =
     &["delete", "destroy", "purge", "wipe", "nuke", "terminate", "drop", "remove", "erase"];
+/// Verbs that tell what a program does when they are part of its name.
+const TELLING: &[&str] = &["uninstall", "destroy", "nuke", "wipe", "purge", "teardown"];
 /// Verbs that look, or that make something; what follows them is a name.
 const OTHERS: &[&str] = &[
     "list", "ls", "get", "show", "describe", "view", "status", "log", "logs", "help", "test",
@@ -202,6 +205,20 @@ const OTHERS: &[&str] = &[
 pub(super) fn judge(name: &str, args: &Args<'_>) -> Ruling {
     if args.is_help() || args.is_dry_run() {
         return Ruling::READ;
+    }
+    if name.split(['-', '_', '.']).any(|piece| TELLING.contains(&piece)) {
+        return Ruling::destructive(
+            "the program's name says that it removes or destroys something",
+        );
+    }
+    if let Some(ruling) = crate::command::powershell::cmdlet(name, args) {
+        return ruling;
+    }
+    let option =
+        args.has(&["--delete", "--purge", "--destroy", "--wipe", "--prune", "--erase", "--nuke"])
+            || name.starts_with("gpg") && args.options().any(|o| o.starts_with("--delete-"));
+    if option {
+        return Ruling::destructive("an option removes or destroys something");
     }
     if super::data::is_statement(name, args) {
         return Ruling::destructive("is a statement that destroys data");
@@ -242,10 +259,12 @@ pub(super) fn is_destroying(word: &str) -> bool {
             STEMS.contains(&last)
                 || word.contains(':') && (DESTROYS.contains(&last) || last == "reset")
         })
-        || ["Delete", "Terminate", "Destroy", "Release"].iter().any(|stem| {
-            word.strip_prefix(stem)
-                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
-        })
+        || ["Delete", "Terminate", "Destroy", "Release", "delete", "destroy", "terminate", "purge"]
+            .iter()
+            .any(|stem| {
+                word.strip_prefix(stem)
+                    .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
+            })
 }
 
 /// Whether a word could be a verb or the noun before one.

@@ -61,12 +61,12 @@ fn git_verb(verb: &str, args: &Args<'_>) -> Ruling {
     }
     let force = args.letter('f') || args.has(&["--force"]);
     match verb {
-        "push" if args.letter('n') => Ruling::READ,
+        "push" if args.says_only('n', "o") => Ruling::READ,
         "push" => push(args),
         "reset" => {
             Ruling::destructive_if(args.has(&["--hard", "--merge"]), "throws uncommitted work away")
         }
-        "clean" => match args.letter('n')
+        "clean" => match args.says_only('n', "e")
             || !force && !args.letter('d') && !args.letter('x') && !args.letter('X')
         {
             true => Ruling::READ,
@@ -90,6 +90,13 @@ fn git_verb(verb: &str, args: &Args<'_>) -> Ruling {
                 || args.letter('f'),
             "removes or moves a branch without looking whether it is merged",
         ),
+        _ => keeping_verb(verb, first, args, force),
+    }
+}
+
+/// Verbs about what is kept: tags, stashes, references, trees, remotes and settings.
+fn keeping_verb(verb: &str, first: &str, args: &Args<'_>, force: bool) -> Ruling {
+    match verb {
         "tag" => Ruling::destructive_if(
             args.letter('d') || args.has(&["--delete"]) || force,
             "removes or moves a tag",
@@ -132,10 +139,7 @@ fn git_verb(verb: &str, args: &Args<'_>) -> Ruling {
             first == "prune" || first == "migrate",
             "removes stored files or rewrites the history",
         ),
-        "remote" => Ruling::destructive_if(
-            first == "prune" && false || matches!(first, "remove" | "rm"),
-            "forgets a remote",
-        ),
+        "remote" => Ruling::destructive_if(matches!(first, "remove" | "rm"), "forgets a remote"),
         "rebase" | "am" | "cherry-pick" | "revert" | "merge" | "commit" | "pull" | "fetch"
         | "add" | "mv" | "clone" | "init" | "apply" | "bisect" | "notes" | "replace"
         | "sparse-checkout" | "config" => config_or_write(verb, args),
@@ -156,7 +160,7 @@ fn push(args: &Args<'_>) -> Ruling {
             ["--force", "--mirror", "--delete", "--prune"].iter().any(|p| {
                 o == *p
                     || o.starts_with("--force-") && *p == "--force"
-                    || o.len() > 5 && p.starts_with(o)
+                    || o.len() > 4 && p.starts_with(o)
             })
         });
     let refs = args.operands(&["-o", "--push-option", "--repo", "--receive-pack", "--exec"]);
@@ -172,7 +176,8 @@ fn checkout(args: &Args<'_>, force: bool) -> Ruling {
     let paths = args.word("--")
         || operands.iter().any(|o| matches!(o.text, "." | ":/" | "*" | "./" | ".."))
         || args.has(&["--ours", "--theirs", "--pathspec-from-file"]);
-    Ruling::destructive_if(paths || force, "throws uncommitted work away")
+    let files = operands.len() > 1 && !args.has(&["--orphan"]);
+    Ruling::destructive_if(paths || force || files, "throws uncommitted work away")
 }
 
 fn hosted(args: &Args<'_>) -> Ruling {
@@ -181,7 +186,7 @@ fn hosted(args: &Args<'_>) -> Ruling {
     }
     let operands = args.operands(&[
         "-R", "--repo", "-H", "-f", "-F", "-X", "--method", "-q", "--jq", "-b", "--body", "-t",
-        "--title",
+        "--title", "-S", "--search", "-l", "--label", "-L", "--limit", "-s", "--state", "--json",
     ]);
     let word = |at: usize| operands.get(at).map_or("", |operand| operand.text);
     if word(0) == "api" {
@@ -194,7 +199,14 @@ fn hosted(args: &Args<'_>) -> Ruling {
             _ => Ruling::WRITE,
         };
     }
-    let destroys = operands.iter().take(3).skip(1).any(|operand| {
+    let looks = |word: &str| {
+        matches!(
+            word,
+            "list" | "view" | "create" | "search" | "status" | "checkout" | "diff" | "clone"
+        )
+    };
+    let mut verbs = operands.iter().take(3).skip(1).take_while(|operand| !looks(operand.text));
+    let destroys = verbs.any(|operand| {
         matches!(
             operand.text,
             "delete"

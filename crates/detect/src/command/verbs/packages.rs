@@ -64,7 +64,7 @@ fn library(name: &str, args: &Args<'_>) -> Ruling {
         "push" if matches!(name, "gem" | "nuget" | "dotnet" | "pod") => {
             Ruling::destructive("publishes a package, which cannot be undone")
         }
-        "nuget" | "trunk" | "hex.publish" | "pub" | "lerna"
+        "npm" | "nuget" | "trunk" | "hex.publish" | "pub" | "lerna"
             if matches!(word(1), "push" | "delete" | "publish") || verb == "hex.publish" =>
         {
             Ruling::destructive("publishes a package, which cannot be undone")
@@ -96,6 +96,10 @@ fn library(name: &str, args: &Args<'_>) -> Ruling {
 
 /// A project's own script, judged by its name.
 fn script(name: &str) -> Ruling {
+    let kind = name.split([':', '-']).next().unwrap_or(name);
+    if matches!(kind, "test" | "lint" | "check" | "build" | "format" | "typecheck" | "storybook") {
+        return Ruling::WRITE;
+    }
     let destroys = name.split([':', '-', '_', '.']).any(|piece| {
         matches!(piece, "destroy" | "nuke" | "wipe" | "drop" | "purge" | "teardown" | "undeploy")
     }) || name.ends_with(":reset")

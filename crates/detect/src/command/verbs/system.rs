@@ -5,7 +5,6 @@ use crate::command::path::{Place, place};
 use crate::command::word::{HOLE_RUN, has_hole};
 
 pub(super) fn judge(name: &str, args: &Args<'_>) -> Option<Ruling> {
-    let verb = args.text(0);
     let ruling = match name {
         "shutdown" | "reboot" | "halt" | "poweroff" | "init" | "telinit" => power(name, args),
         "kill" => kill(args),
@@ -53,6 +52,15 @@ pub(super) fn judge(name: &str, args: &Args<'_>) -> Option<Ruling> {
             name != "modprobe" || args.letter('r'),
             "changes what the kernel runs",
         ),
+        _ => return protections(name, args),
+    };
+    Some(ruling)
+}
+
+/// Protections, logs, the way the machine starts, and what reaches out of it.
+fn protections(name: &str, args: &Args<'_>) -> Option<Ruling> {
+    let verb = args.text(0);
+    Some(match name {
         "setenforce" | "auditctl" | "apparmor_parser" | "aa-disable" | "aa-teardown"
         | "csrutil" | "spctl" | "tmutil" => Ruling::destructive_if(
             matches!(
@@ -99,10 +107,17 @@ pub(super) fn judge(name: &str, args: &Args<'_>) -> Option<Ruling> {
         "hash" | "enable" => {
             Ruling { starts_others: args.letter('p') || args.letter('f'), ..Ruling::WRITE }
         }
-        "complete" | "bind" => Ruling { starts_others: true, ..Ruling::WRITE },
+        "complete" | "bind" | "compgen" | "mapfile" | "readarray" => {
+            let runs = args.letter('C') || args.letter('x') || args.letter('W') || args.letter('F');
+            match runs {
+                true => {
+                    Ruling { starts_others: true, ..Ruling::unknown("an option names code to run") }
+                }
+                false => Ruling::WRITE,
+            }
+        }
         _ => return None,
-    };
-    Some(ruling)
+    })
 }
 
 fn power(name: &str, args: &Args<'_>) -> Ruling {
@@ -352,7 +367,8 @@ fn build(name: &str, args: &Args<'_>) -> Ruling {
     let only_says = args.is_dry_run()
         || args.is_help()
         || args.has(&["--just-print", "--recon", "--dry-run", "-m"])
-        || matches!(name, "make" | "gmake" | "ninja" | "rake" | "just") && args.letter('n');
+        || matches!(name, "make" | "gmake" | "ninja" | "rake" | "just")
+            && args.says_only('n', "CfIjlWoE");
     if only_says {
         return Ruling::READ;
     }
