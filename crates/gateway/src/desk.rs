@@ -146,15 +146,7 @@ impl Gateway {
         request: ApprovalRequest,
         actor: &Actor,
     ) -> Result<Result<Approval, BookError>, Problem> {
-        let mut opened = self.desk.open(request.clone()).await;
-        if let Ok((approval, false)) = &opened
-            && approval.is_overdue(self.clock.now())
-        {
-            // Its time is over, though nobody has noticed yet: this call is asked about anew.
-            self.expire_overdue().await;
-            opened = self.desk.open(request).await;
-        }
-        let (approval, is_new) = match opened {
+        let (approval, is_new) = match self.desk.open(request).await {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error)),
         };

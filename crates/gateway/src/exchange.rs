@@ -64,19 +64,20 @@ async fn answer(
     parts: &mut Parts,
     body: &mut Body,
 ) -> Result<Reply, Problem> {
+    let (role, handler) = match route.access {
+        // Small and the same for everybody: answered however busy the house is.
+        Access::Anyone(handler) => {
+            Query::read(parts.uri.query(), route.query)?;
+            return handler(gateway);
+        }
+        Access::Role(role, handler) => (role, handler),
+    };
     let source = parts.extensions.get::<Source>().copied();
     let source = source.ok_or_else(|| Problem::from(Code::TokenMissing))?;
     let _in_flight = match source {
         // People must get through when agents have filled the house.
         Source::Control { .. } => None,
         _ => Some(gateway.enter().ok_or_else(|| too_busy(gateway))?),
-    };
-    let (role, handler) = match route.access {
-        Access::Anyone(handler) => {
-            Query::read(parts.uri.query(), route.query)?;
-            return handler(gateway);
-        }
-        Access::Role(role, handler) => (role, handler),
     };
     let asked = Asked { headers: &parts.headers, path: parts.uri.path(), source };
     let caller = gateway.identify(asked, role).await?;

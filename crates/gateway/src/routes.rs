@@ -48,8 +48,8 @@ pub(crate) struct Route {
     pub(crate) query: &'static [Parameter],
     pub(crate) request: Option<SchemaOf>,
     pub(crate) answers: Answers,
-    /// Other statuses under which it gives the same answer.
-    pub(crate) other_statuses: &'static [u16],
+    /// The statuses under which it gives them.
+    pub(crate) statuses: &'static [u16],
 }
 
 impl Route {
@@ -91,7 +91,7 @@ pub(crate) static ROUTES: &[Route] = &[
             SchemaGenerator::subschema_for::<HookAnswer>,
             SchemaGenerator::subschema_for::<UnguardedAnswer>,
         ]),
-        other_statuses: &[],
+        statuses: &[200],
     },
     Route {
         method: Method::POST,
@@ -104,7 +104,7 @@ pub(crate) static ROUTES: &[Route] = &[
             SchemaGenerator::subschema_for::<AfterAnswer>,
             SchemaGenerator::subschema_for::<UnguardedResult>,
         ]),
-        other_statuses: &[],
+        statuses: &[200],
     },
     Route {
         method: Method::POST,
@@ -114,7 +114,7 @@ pub(crate) static ROUTES: &[Route] = &[
         query: &[],
         request: Some(SchemaGenerator::subschema_for::<AuditRequest>),
         answers: Answers::Json(&[SchemaGenerator::subschema_for::<AuditAnswer>]),
-        other_statuses: &[],
+        statuses: &[200],
     },
     Route {
         method: Method::GET,
@@ -124,7 +124,7 @@ pub(crate) static ROUTES: &[Route] = &[
         query: &[STATE],
         request: None,
         answers: Answers::Json(&[SchemaGenerator::subschema_for::<Vec<ApprovalView>>]),
-        other_statuses: &[],
+        statuses: &[200],
     },
     Route {
         method: Method::GET,
@@ -134,7 +134,7 @@ pub(crate) static ROUTES: &[Route] = &[
         query: &[],
         request: None,
         answers: Answers::Json(&[SchemaGenerator::subschema_for::<ApprovalView>]),
-        other_statuses: &[],
+        statuses: &[200],
     },
     Route {
         method: Method::POST,
@@ -144,7 +144,7 @@ pub(crate) static ROUTES: &[Route] = &[
         query: &[],
         request: Some(SchemaGenerator::subschema_for::<ApprovalAnswerRequest>),
         answers: Answers::Json(&[SchemaGenerator::subschema_for::<ApprovalView>]),
-        other_statuses: &[],
+        statuses: &[200],
     },
     Route {
         method: Method::GET,
@@ -154,7 +154,7 @@ pub(crate) static ROUTES: &[Route] = &[
         query: &[],
         request: None,
         answers: Answers::Json(&[SchemaGenerator::subschema_for::<Vec<TokenView>>]),
-        other_statuses: &[],
+        statuses: &[200],
     },
     Route {
         method: Method::POST,
@@ -164,7 +164,7 @@ pub(crate) static ROUTES: &[Route] = &[
         query: &[],
         request: Some(SchemaGenerator::subschema_for::<TokenRequest>),
         answers: Answers::Json(&[SchemaGenerator::subschema_for::<TokenCreated>]),
-        other_statuses: &[],
+        statuses: &[201],
     },
     Route {
         method: Method::DELETE,
@@ -174,7 +174,7 @@ pub(crate) static ROUTES: &[Route] = &[
         query: &[],
         request: None,
         answers: Answers::Json(&[SchemaGenerator::subschema_for::<TokenView>]),
-        other_statuses: &[],
+        statuses: &[200],
     },
     Route {
         method: Method::GET,
@@ -184,7 +184,7 @@ pub(crate) static ROUTES: &[Route] = &[
         query: &[],
         request: None,
         answers: Answers::Json(&[SchemaGenerator::subschema_for::<HealthView>]),
-        other_statuses: &[],
+        statuses: &[200],
     },
     Route {
         method: Method::GET,
@@ -194,7 +194,7 @@ pub(crate) static ROUTES: &[Route] = &[
         query: &[],
         request: None,
         answers: Answers::Json(&[SchemaGenerator::subschema_for::<ReadyView>]),
-        other_statuses: &[503],
+        statuses: &[200, 503],
     },
     Route {
         method: Method::GET,
@@ -204,7 +204,7 @@ pub(crate) static ROUTES: &[Route] = &[
         query: &[],
         request: None,
         answers: Answers::AnyJson,
-        other_statuses: &[],
+        statuses: &[200],
     },
     Route {
         method: Method::GET,
@@ -214,6 +214,6 @@ pub(crate) static ROUTES: &[Route] = &[
         query: &[],
         request: None,
         answers: Answers::Text,
-        other_statuses: &[],
+        statuses: &[200],
     },
 ];

@@ -2,6 +2,7 @@
 
 mod accept;
 mod connection;
+mod pace;
 
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;

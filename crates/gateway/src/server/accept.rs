@@ -12,7 +12,8 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::connection::{self, Pace};
+use super::connection;
+use super::pace::Patience;
 use crate::problem::Problem;
 use crate::source::Source;
 
@@ -69,13 +70,13 @@ pub(super) fn seats(max: usize) -> Arc<Semaphore> {
 /// All listeners of a server.
 pub(super) struct Floor {
     loops: JoinSet<JoinSet<()>>,
-    pace: Pace,
+    patience: Patience,
     stopping: watch::Receiver<bool>,
 }
 
 impl Floor {
     pub(super) fn new(limits: &Limits, stopping: watch::Receiver<bool>) -> Self {
-        Self { loops: JoinSet::new(), pace: Pace::new(limits), stopping }
+        Self { loops: JoinSet::new(), patience: Patience::new(limits), stopping }
     }
 
     /// Begins to take connections.
@@ -85,8 +86,8 @@ impl Floor {
         F: Fn(Source, Request<Body>) -> Fut + Clone + Send + Sync + Unpin + 'static,
         Fut: Future<Output = Response<Body>> + Send + 'static,
     {
-        let (pace, stopping) = (self.pace, self.stopping.clone());
-        self.loops.spawn(take(listener, answer, seats, pace, stopping));
+        let (patience, stopping) = (self.patience, self.stopping.clone());
+        self.loops.spawn(take(listener, answer, seats, patience, stopping));
     }
 
     /// Waits for what is being worked on; what takes longer is cut off.
@@ -108,7 +109,7 @@ async fn take<L, F, Fut>(
     listener: L,
     answer: F,
     seats: Arc<Semaphore>,
-    pace: Pace,
+    patience: Patience,
     mut stopping: watch::Receiver<bool>,
 ) -> JoinSet<()>
 where
@@ -132,7 +133,7 @@ where
             Ok(seat) => {
                 let (answer, stopped) = (answer.clone(), stopped.clone());
                 connections.spawn(async move {
-                    connection::run(stream, source, answer, pace, stopped).await;
+                    connection::run(stream, source, answer, patience, stopped).await;
                     drop(seat);
                 });
             }

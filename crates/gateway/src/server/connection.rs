@@ -2,18 +2,20 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, Response};
-use bakerst_model::{Code, Limits};
+use bakerst_model::Code;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::watch;
 
+use super::pace::{Deadline, Pace, Paced, Patience};
 use crate::problem::Problem;
 use crate::source::Source;
 use crate::wire::ErrorAnswer;
@@ -25,16 +27,12 @@ const HEADERS_MAX: usize = 200;
 /// How long it may take to tell somebody that they are turned away.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// How patient a connection is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    header: Duration,
-}
-
-impl Pace {
-    pub(super) fn new(limits: &Limits) -> Self {
-        Self { header: Duration::from_millis(limits.header_millis_max) }
-    }
+/// How a connection ended.
+enum End {
+    /// Both sides are done with it, or it broke.
+    Over,
+    /// The other side took too long.
+    TooSlow,
 }
 
 /// Answers requests until the other side has no more, is too slow, or the server stops.
@@ -42,38 +40,51 @@ pub(super) async fn run<S, F, Fut>(
     stream: S,
     source: Source,
     answer: F,
-    pace: Pace,
+    patience: Patience,
     mut stopping: watch::Receiver<bool>,
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     F: Fn(Source, Request<Body>) -> Fut + Send + Sync + Unpin + 'static,
     Fut: Future<Output = Response<Body>> + Send + 'static,
 {
+    let pace = Pace::new();
+    let working = pace.clone();
     let service = service_fn(move |request: Request<Incoming>| {
+        let pace = working.clone();
+        pace.busy();
         let answered = answer(source, request.map(Body::new));
-        Box::pin(async move { Ok::<_, Infallible>(answered.await) })
+        Box::pin(async move {
+            let response = answered.await;
+            pace.idle();
+            Ok::<_, Infallible>(response)
+        })
     });
+    let stream = TokioIo::new(Paced::new(stream, pace.clone()));
     let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(pace.header)
+        .header_read_timeout(None)
         .max_buf_size(BUFFER_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(stream, service);
+    let mut deadline = Deadline::new(pace, patience);
     let mut asked_to_stop = false;
-    let ended = loop {
+    let end = loop {
+        let step = poll_fn(|context| match connection.poll_without_shutdown(context) {
+            Poll::Ready(_) => Poll::Ready(End::Over),
+            Poll::Pending => deadline.poll(context).map(|()| End::TooSlow),
+        });
         tokio::select! {
-            ended = poll_fn(|context| connection.poll_without_shutdown(context)) => break ended,
+            end = step => break end,
             _ = stopping.wait_for(|stopping| *stopping), if !asked_to_stop => {
                 asked_to_stop = true;
-                Pin::new(&mut connection).graceful_shutdown();
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
             }
         }
     };
     let parts = connection.into_parts();
-    let mut stream = parts.io.into_inner();
-    match ended {
+    let mut stream = parts.io.into_inner().into_inner();
+    match end {
         // Whoever has begun a request is told; whoever was idle knows by the connection's end.
-        Err(error) if error.is_timeout() && !parts.read_buf.is_empty() => {
+        End::TooSlow if !parts.read_buf.is_empty() => {
             say_and_close(stream, Problem::from(Code::HeadTooSlow)).await;
         }
         _ => {

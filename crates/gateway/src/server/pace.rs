@@ -1,0 +1,165 @@
+//! How long a connection may take over what it is doing.
+//!
+//! A client that has begun a request must finish its head soon, or slow clients could hold every
+//! connection there is; one that sits between two requests may rest for longer, so that
+//! applications can keep a connection for their next call.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bakerst_model::Limits;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// How long a connection may rest between two requests.
+const REST: Duration = Duration::from_secs(60);
+
+const IDLE: u64 = 0;
+const HEAD: u64 = 1;
+const BUSY: u64 = 2;
+/// Phases are counted in steps of this, so that one which comes around again is seen to have.
+const STEP: u64 = 4;
+
+/// How patient a server is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    head: Duration,
+}
+
+impl Patience {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { head: Duration::from_millis(limits.header_millis_max) }
+    }
+}
+
+/// What a connection is doing.
+#[derive(Clone, Debug)]
+pub(super) struct Pace(Arc<AtomicU64>);
+
+impl Pace {
+    /// A fresh connection owes a request.
+    pub(super) fn new() -> Self {
+        Self(Arc::new(AtomicU64::new(HEAD)))
+    }
+
+    /// A request is being worked on.
+    pub(super) fn busy(&self) {
+        self.enter(BUSY);
+    }
+
+    /// It was answered.
+    pub(super) fn idle(&self) {
+        self.enter(IDLE);
+    }
+
+    fn heard(&self) {
+        if self.now() % STEP == IDLE {
+            self.enter(HEAD);
+        }
+    }
+
+    fn enter(&self, phase: u64) {
+        // All of a connection runs in one task, so nobody comes in between.
+        let count = self.now() / STEP;
+        self.0.store((count + 1) * STEP + phase, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Ends once a connection has taken too long.
+pub(super) struct Deadline {
+    pace: Pace,
+    patience: Patience,
+    seen: u64,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Deadline {
+    pub(super) fn new(pace: Pace, patience: Patience) -> Self {
+        let seen = pace.now();
+        Self { pace, patience, seen, sleep: Box::pin(tokio::time::sleep(patience.head)) }
+    }
+
+    /// Whether it is too late by now; to be asked after each step of the connection.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let now = self.pace.now();
+        let may_take = match now % STEP {
+            BUSY => return Poll::Pending,
+            HEAD => self.patience.head,
+            _ => REST,
+        };
+        if now != self.seen {
+            self.seen = now;
+            self.sleep.as_mut().reset(Instant::now() + may_take);
+        }
+        self.sleep.as_mut().poll(context)
+    }
+}
+
+/// A stream that says when something was heard.
+pub(super) struct Paced<S> {
+    stream: S,
+    pace: Pace,
+}
+
+impl<S> Paced<S> {
+    pub(super) fn new(stream: S, pace: Pace) -> Self {
+        Self { stream, pace }
+    }
+
+    pub(super) fn into_inner(self) -> S {
+        self.stream
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        if buffer.filled().len() > before {
+            self.pace.heard();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

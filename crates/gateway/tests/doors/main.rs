@@ -1,0 +1,14 @@
+//! The doors from outside: real sockets, and books that are as strict as the real ones.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod approvals;
+mod audit;
+mod bad_input;
+mod before;
+mod control;
+mod identity;
+mod journal;
+mod openapi;
+mod server;
+mod support;
+mod tokens;

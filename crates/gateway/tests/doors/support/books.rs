@@ -1,0 +1,281 @@
+//! Books in memory that hold to what the ports promise, by the same words of `guard`.
+
+use std::sync::Mutex;
+
+use bakerst_guard::approval::{
+    Approval, ApprovalAnswer, ApprovalBook, ApprovalFilter, ApprovalRequest, ApprovalState,
+    BookError, Claim,
+};
+use bakerst_model::{
+    Action, Actor, ApprovalId, Digest, Event, Journal, JournalError, Pending, Seq, TokenBook,
+    TokenBookError, TokenRecord, UnixMillis,
+};
+use serde_json::Value;
+use tokio::sync::watch;
+
+/// How the journal is disposed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Mood {
+    #[default]
+    Takes,
+    Unwritable,
+    Closed,
+}
+
+/// An event as it was taken.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    pub action: String,
+    pub actor: Actor,
+    pub detail: Value,
+}
+
+#[derive(Default)]
+pub struct FakeJournal {
+    mood: Mutex<Mood>,
+    taken: watch::Sender<Vec<Taken>>,
+}
+
+impl FakeJournal {
+    pub fn set(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
+
+    pub fn all(&self) -> Vec<Taken> {
+        self.taken.borrow().clone()
+    }
+
+    pub fn actions(&self) -> Vec<String> {
+        self.all().into_iter().map(|taken| taken.action).collect()
+    }
+
+    /// All events of one action.
+    pub fn of(&self, action: &Action) -> Vec<Taken> {
+        self.all().into_iter().filter(|taken| taken.action == action.as_str()).collect()
+    }
+
+    /// Waits until so many events of one action are there.
+    pub async fn until(&self, action: Action, count: usize) {
+        let there = |all: &Vec<Taken>| {
+            all.iter().filter(|taken| taken.action == action.as_str()).count() >= count
+        };
+        self.taken.subscribe().wait_for(there).await.unwrap();
+    }
+}
+
+impl Journal for FakeJournal {
+    fn append(&self, event: Event) -> Pending<'_, Result<Seq, JournalError>> {
+        Box::pin(async move {
+            match *self.mood.lock().unwrap() {
+                Mood::Takes => {}
+                Mood::Unwritable => {
+                    return Err(JournalError::Unwritable("the disk is full".into()));
+                }
+                Mood::Closed => return Err(JournalError::Closed("the disk was full".into())),
+            }
+            let Event { action, actor, detail, .. } = event;
+            let detail = serde_json::from_str(detail.as_json()).unwrap();
+            let taken = Taken { action: action.as_str().to_owned(), actor, detail };
+            let mut seq = 0;
+            self.taken.send_modify(|all| {
+                all.push(taken);
+                seq = all.len();
+            });
+            Ok(Seq(u64::try_from(seq).unwrap()))
+        })
+    }
+}
+
+pub struct FakeApprovals {
+    pending_max: usize,
+    approvals: Mutex<Vec<Approval>>,
+    claims: watch::Sender<usize>,
+    broken: Mutex<bool>,
+}
+
+impl FakeApprovals {
+    pub fn new(pending_max: usize) -> Self {
+        Self {
+            pending_max,
+            approvals: Mutex::default(),
+            claims: watch::Sender::default(),
+            broken: Mutex::default(),
+        }
+    }
+
+    /// From here on, every step fails.
+    pub fn break_down(&self) {
+        *self.broken.lock().unwrap() = true;
+    }
+
+    /// Waits until calls have come back for their approval so many times in all.
+    pub async fn claimed(&self, count: usize) {
+        self.claims.subscribe().wait_for(|claims| *claims >= count).await.unwrap();
+    }
+
+    pub fn state(&self, id: &str) -> ApprovalState {
+        let id = ApprovalId::parse(id).unwrap();
+        let approvals = self.approvals.lock().unwrap();
+        approvals.iter().find(|approval| approval.id == id).unwrap().state.clone()
+    }
+
+    pub fn count(&self) -> usize {
+        self.approvals.lock().unwrap().len()
+    }
+
+    /// One atomic step.
+    fn step<T: Send + 'static>(
+        &self,
+        step: impl FnOnce(&mut Vec<Approval>) -> Result<T, BookError> + Send,
+    ) -> Result<T, BookError> {
+        match *self.broken.lock().unwrap() {
+            true => Err(BookError::Failed("the database is gone".into())),
+            false => step(&mut self.approvals.lock().unwrap()),
+        }
+    }
+}
+
+impl ApprovalBook for FakeApprovals {
+    fn open(&self, request: ApprovalRequest) -> Pending<'_, Result<(Approval, bool), BookError>> {
+        Box::pin(async move {
+            let max = self.pending_max;
+            self.step(|approvals| {
+                let pending = || approvals.iter().filter(|a| a.state == ApprovalState::Pending);
+                let same = pending().find(|approval| {
+                    approval.request.binding == request.binding
+                        && !approval.is_overdue(request.asked_at)
+                });
+                if let Some(same) = same {
+                    return Ok((same.clone(), false));
+                }
+                if pending().count() >= max {
+                    return Err(BookError::Full { max });
+                }
+                let id = ApprovalId(u64::try_from(approvals.len()).unwrap() + 1);
+                approvals.push(Approval { id, request, state: ApprovalState::Pending });
+                Ok((approvals.last().unwrap().clone(), true))
+            })
+        })
+    }
+
+    fn find(&self, id: ApprovalId) -> Pending<'_, Result<Option<Approval>, BookError>> {
+        Box::pin(async move {
+            self.step(|approvals| Ok(approvals.iter().find(|a| a.id == id).cloned()))
+        })
+    }
+
+    fn list(
+        &self,
+        filter: ApprovalFilter,
+        most: usize,
+    ) -> Pending<'_, Result<Vec<Approval>, BookError>> {
+        Box::pin(async move {
+            self.step(|approvals| {
+                let newest = approvals.iter().rev().filter(|approval| match filter {
+                    ApprovalFilter::Pending => approval.state == ApprovalState::Pending,
+                    ApprovalFilter::Latest => true,
+                });
+                Ok(newest.take(most).cloned().collect())
+            })
+        })
+    }
+
+    fn answer(
+        &self,
+        id: ApprovalId,
+        answer: ApprovalAnswer,
+    ) -> Pending<'_, Result<Approval, BookError>> {
+        Box::pin(async move {
+            self.step(|approvals| {
+                let approval = approvals.iter_mut().find(|a| a.id == id);
+                let approval = approval.ok_or(BookError::NoSuch(id))?;
+                let state = approval.answered(&answer);
+                let settled = BookError::Settled { id, state: approval.state.as_str() };
+                approval.state = state.ok_or(settled)?;
+                Ok(approval.clone())
+            })
+        })
+    }
+
+    fn claim(
+        &self,
+        id: ApprovalId,
+        binding: Digest,
+        now: UnixMillis,
+    ) -> Pending<'_, Result<Claim, BookError>> {
+        Box::pin(async move {
+            let claim = self.step(|approvals| {
+                let approval = approvals.iter_mut().find(|a| a.id == id);
+                let Some(approval) = approval else { return Ok(Claim::Mismatch) };
+                let claim = approval.claim(binding, now);
+                if let Claim::Granted { by } = &claim {
+                    approval.state = ApprovalState::Used { by: by.clone(), at: now };
+                }
+                Ok(claim)
+            });
+            self.claims.send_modify(|claims| *claims += 1);
+            claim
+        })
+    }
+
+    fn expire(&self, now: UnixMillis) -> Pending<'_, Result<Vec<Approval>, BookError>> {
+        Box::pin(async move {
+            self.step(|approvals| {
+                let ended = approvals.iter_mut().filter(|approval| match &approval.state {
+                    ApprovalState::Approved { usable_until, .. } => *usable_until <= now,
+                    _ => approval.is_overdue(now),
+                });
+                Ok(ended
+                    .map(|approval| {
+                        approval.state = ApprovalState::Expired { at: now };
+                        approval.clone()
+                    })
+                    .collect())
+            })
+        })
+    }
+}
+
+#[derive(Default)]
+pub struct FakeTokens(Mutex<Vec<TokenRecord>>);
+
+impl FakeTokens {
+    pub fn all(&self) -> Vec<TokenRecord> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl TokenBook for FakeTokens {
+    fn create(&self, token: TokenRecord) -> Pending<'_, Result<(), TokenBookError>> {
+        Box::pin(async move {
+            let mut records = self.0.lock().unwrap();
+            let in_use = |there: &TokenRecord| there.revoked_at.is_none();
+            if records.iter().any(|there| in_use(there) && there.name == token.name) {
+                return Err(TokenBookError::NameTaken(token.name));
+            }
+            records.push(token);
+            Ok(())
+        })
+    }
+
+    fn list(&self) -> Pending<'_, Result<Vec<TokenRecord>, TokenBookError>> {
+        Box::pin(async move { Ok(self.all()) })
+    }
+
+    fn revoke(
+        &self,
+        name_or_id: String,
+        at: UnixMillis,
+    ) -> Pending<'_, Result<TokenRecord, TokenBookError>> {
+        Box::pin(async move {
+            let mut records = self.0.lock().unwrap();
+            let found = records.iter_mut().find(|there| {
+                let named = *there.name == *name_or_id || there.id.to_string() == name_or_id;
+                there.revoked_at.is_none() && named
+            });
+            let record = found.ok_or(TokenBookError::NoSuch(name_or_id))?;
+            record.revoked_at = Some(at);
+            Ok(record.clone())
+        })
+    }
+}

@@ -1,0 +1,139 @@
+//! A small HTTP client that sends exactly what it is told to.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+pub struct Client {
+    stream: Box<dyn Stream>,
+    token: Option<String>,
+    left_over: Vec<u8>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub head: String,
+    pub text: String,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+
+    pub fn field(&self, name: &str) -> Value {
+        self.json()[name].clone()
+    }
+
+    /// Status and code, as `403 AUT-003`.
+    pub fn verdict(&self) -> String {
+        format!("{} {}", self.status, self.field("code").as_str().unwrap_or("-"))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(there, _)| there.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
+
+/// A request with a body, as bytes.
+pub fn request(line: &str, token: Option<&str>, headers: &str, body: &[u8]) -> Vec<u8> {
+    let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
+    let mut bytes = format!(
+        "{line} HTTP/1.1\r\nhost: localhost\r\n{}{headers}content-length: {}\r\n\r\n",
+        token.unwrap_or_default(),
+        body.len()
+    )
+    .into_bytes();
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+impl Client {
+    pub async fn tcp(address: SocketAddr, token: Option<&str>) -> Self {
+        Self::over(TcpStream::connect(address).await.unwrap(), token)
+    }
+
+    pub async fn unix(path: &Path, token: Option<&str>) -> Self {
+        Self::over(UnixStream::connect(path).await.unwrap(), token)
+    }
+
+    fn over(stream: impl Stream + 'static, token: Option<&str>) -> Self {
+        let token = token.map(str::to_owned);
+        Self { stream: Box::new(stream), token, left_over: Vec::new() }
+    }
+
+    pub fn with_token(self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self }
+    }
+
+    pub async fn get(&mut self, path: &str) -> Reply {
+        self.exchange(&format!("GET {path}"), "", b"").await
+    }
+
+    pub async fn delete(&mut self, path: &str) -> Reply {
+        self.exchange(&format!("DELETE {path}"), "", b"").await
+    }
+
+    pub async fn post(&mut self, path: &str, body: &Value) -> Reply {
+        self.post_bytes(path, body.to_string().as_bytes()).await
+    }
+
+    pub async fn post_bytes(&mut self, path: &str, body: &[u8]) -> Reply {
+        let kind = "content-type: application/json\r\n";
+        self.exchange(&format!("POST {path}"), kind, body).await
+    }
+
+    pub async fn exchange(&mut self, line: &str, headers: &str, body: &[u8]) -> Reply {
+        let bytes = request(line, self.token.as_deref(), headers, body);
+        self.send(&bytes).await;
+        self.reply().await
+    }
+
+    /// Sends bytes as they are; a server that has stopped listening is no fault of the test's.
+    pub async fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.ok();
+    }
+
+    /// Reads one answer.
+    pub async fn reply(&mut self) -> Reply {
+        self.try_reply().await.expect("the connection ended without an answer")
+    }
+
+    /// Reads one answer, if there comes one before the connection ends.
+    pub async fn try_reply(&mut self) -> Option<Reply> {
+        let mut bytes = std::mem::take(&mut self.left_over);
+        loop {
+            if let Some((reply, end)) = parse(&bytes) {
+                self.left_over = bytes.split_off(end);
+                return Some(reply);
+            }
+            let mut chunk = vec![0; 64 << 10];
+            let read = self.stream.read(&mut chunk).await.unwrap_or(0);
+            if read == 0 {
+                assert!(bytes.is_empty(), "half an answer: {}", String::from_utf8_lossy(&bytes));
+                return None;
+            }
+            bytes.extend_from_slice(&chunk[..read]);
+        }
+    }
+}
+
+fn parse(bytes: &[u8]) -> Option<(Reply, usize)> {
+    let head_end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let mut reply = Reply { status, head, text: String::new() };
+    let length: usize = reply.header("content-length").map_or(0, |length| length.parse().unwrap());
+    let end = head_end + 4 + length;
+    reply.text = String::from_utf8(bytes.get(head_end + 4..end)?.to_vec()).unwrap();
+    Some((reply, end))
+}
