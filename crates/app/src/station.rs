@@ -91,6 +91,8 @@ impl Places {
 pub(crate) struct Station {
     pub(crate) journal: Arc<LogFile>,
     pub(crate) ports: Ports,
+    /// Whether there was a log once, and somebody has taken it away.
+    pub(crate) log_is_gone: bool,
 }
 
 impl Station {
@@ -102,6 +104,7 @@ impl Station {
         let mut secrets = MasterKey::load_or_create(&places.master_key)
             .and_then(|master| SealedFile::open_or_create(&places.sealed_file(), &master))
             .map_err(|e| secrets_failure(&e))?;
+        let knows_a_log = secrets.get(LOG_KEY).is_some();
         let secret = secrets.get_or_draw(LOG_KEY).map_err(|e| secrets_failure(&e))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let durability = match config.durability {
@@ -120,7 +123,8 @@ impl Station {
             tokens: Arc::new(Tokens::new(database)),
             clock,
         };
-        Ok(Self { journal, ports })
+        let log_is_gone = knows_a_log && journal.opened().begun;
+        Ok(Self { journal, ports, log_is_gone })
     }
 
     /// A gateway over this station, with the configuration's policy in force.

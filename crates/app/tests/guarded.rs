@@ -202,6 +202,16 @@ fn a_torn_last_record_is_cut_off_and_the_repair_is_recorded() {
 }
 
 #[test]
+fn a_log_that_was_taken_away_raises_an_alarm() {
+    let home = Home::new();
+    home.up(&[]).stop();
+    std::fs::remove_file(home.state().join("audit/log.jsonl")).unwrap();
+    home.up(&[]).stop();
+    let tail = stdout(&home.run(&["audit", "tail", "--json"]));
+    assert!(tail.contains("the audit log that was here is gone"), "{tail}");
+}
+
+#[test]
 fn a_changed_configuration_takes_over_whole_or_not_at_all() {
     let home = Home::new();
     let config = home.config("tools: { a: { risk: read } }");

@@ -77,15 +77,16 @@ impl PolicySource {
     ) -> Result<Self, Fault> {
         let built_in = Node::parse_yaml(DEFAULT, DEFAULT.len())?;
         let empty = Node::empty();
+        let guardrails_given = guardrails.is_some();
         let guardrails = guardrails.or(built_in.get("guardrails")).unwrap_or(&empty);
-        let own_tools = tools.is_some();
+        // The built-in examples speak of the built-in tools.
+        let keeps_examples = guardrails_given || tools.is_none();
         let tools = tools.or(built_in.get("tools")).unwrap_or(&empty);
         let mut source = Self {
             guardrails: Guardrails::read(guardrails, registry, limits)?,
             tools: read_tools(tools, limits)?,
         };
-        if own_tools && guardrails.at() == built_in.at() {
-            // The built-in examples speak of the built-in tools.
+        if !keeps_examples {
             source.drop_examples();
         }
         source.imply_tool_policy();

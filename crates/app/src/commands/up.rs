@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::cli::{DurabilityArg, Global, Up};
 use crate::config::{self, Config, Durability};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::print::{self, Style};
 use crate::station::{self, Places, Station};
 
 pub(crate) fn run(up: &Up, global: &Global) -> Outcome {
@@ -183,7 +184,14 @@ async fn record_start(
         "enforcement": config.enforcement,
     });
     record(&*station.journal, event(Action::SystemStarted, &started)?).await?;
-    let alarms = gateway.alarms();
+    let mut alarms = gateway.alarms();
+    if station.log_is_gone {
+        alarms.push("the audit log that was here is gone; this one begins anew".to_owned());
+        print::note(format!(
+            "{} the audit log that was here is gone",
+            Style::for_stderr().red("alarm:")
+        ));
+    }
     if alarms.is_empty() {
         return Ok(());
     }

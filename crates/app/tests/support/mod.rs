@@ -147,7 +147,7 @@ impl Server {
     }
 
     /// The next line that it says on standard error.
-    pub(crate) fn said(&mut self) -> impl Iterator<Item = String> {
+    pub(crate) fn said(&mut self) -> impl Iterator<Item = String> + use<> {
         let lines = BufReader::new(self.child.stderr.take().unwrap()).lines();
         lines.map(|line| line.unwrap())
     }

@@ -1,8 +1,10 @@
 //! The forms of `eval`: what a row holds, and what is said about it.
 
+use bakerst_detect::command::Lang;
 use bakerst_detect::injection::{Detector, Sensitivity};
 use bakerst_detect::redact::{Kind, Redactor, Rule};
-use bakerst_guard::{Facts, Policy, Step};
+use bakerst_guard::rails::destructive_gate::DestructiveGate;
+use bakerst_guard::{Check, Facts, Policy, Step};
 use bakerst_model::Verdict;
 use serde_json::{Map, Value, json};
 
@@ -16,6 +18,7 @@ use crate::failure::Failure;
 pub(super) enum Evaluator<'c> {
     Injection(Detector),
     Redaction(Redactor),
+    Commands(Box<DestructiveGate>),
     Calls(Box<Policy>, &'c Config),
 }
 
@@ -34,7 +37,10 @@ impl<'c> Evaluator<'c> {
                 Ok(Self::Redaction(Redactor::new(&Kind::ALL.map(Rule::Kind)).map_err(unusable)?))
             }
             EvalForm::Calls => Ok(Self::Calls(Box::new(config.compile()?), config)),
-            EvalForm::Commands => Err(not_built("commands")),
+            EvalForm::Commands => {
+                let gate = DestructiveGate::of(&config.policy).map_err(unusable)?;
+                Ok(Self::Commands(Box::new(gate)))
+            }
             EvalForm::Flows => Err(not_built("flows")),
         }
     }
@@ -43,6 +49,7 @@ impl<'c> Evaluator<'c> {
         let answer = match self {
             Self::Injection(detector) => judge_injection(detector, text_of(row)?),
             Self::Redaction(redactor) => judge_redaction(redactor, text_of(row)?),
+            Self::Commands(gate) => judge_command(gate, row)?,
             Self::Calls(policy, config) => judge_call(policy, config, row)?,
         };
         match answer {
@@ -77,6 +84,26 @@ fn judge_redaction(redactor: &Redactor, text: &str) -> Value {
     });
     let spans: Vec<_> = spans.collect();
     json!({ "text": redaction.text, "spans": spans })
+}
+
+/// A command by itself, as if it were the argument of a tool that runs commands.
+fn judge_command(gate: &DestructiveGate, row: &Row) -> Result<Value, String> {
+    let lang = row.get("lang").and_then(Value::as_str).map_or(Lang::default(), Lang::parse);
+    let checks = gate.judge_command(text_of(row)?, lang);
+    let verdict = checks.iter().map(verdict_of).max().unwrap_or(Verdict::Allow);
+    let reasons = checks.iter().filter_map(|check| match check {
+        Check::Approve => None,
+        Check::Reject(reason) | Check::Escalate(reason) => Some(reason.to_string()),
+    });
+    Ok(json!({ "verdict": verdict, "reasons": reasons.collect::<Vec<_>>() }))
+}
+
+fn verdict_of(check: &Check) -> Verdict {
+    match check {
+        Check::Approve => Verdict::Allow,
+        Check::Escalate(_) => Verdict::Ask,
+        Check::Reject(_) => Verdict::Deny,
+    }
 }
 
 fn judge_call(policy: &Policy, config: &Config, row: &Row) -> Result<Value, String> {
