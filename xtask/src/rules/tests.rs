@@ -2,39 +2,93 @@
 
 use super::*;
 
-/// One test a rule, so that a breach is reported by the rule's own name.
-macro_rules! holds_here {
-    ($($test:ident = $rule:path;)*) => {
-        $(#[test]
-        fn $test() {
-            let findings = $rule(&Repo::read().unwrap()).unwrap();
-            let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
-            assert!(told.is_empty(), "\n{}\n", told.join("\n"));
-        })*
-
-        #[test]
-        fn every_rule_is_a_test() {
-            assert_eq!(RULES.len(), [$(stringify!($test)),*].len());
-        }
-    };
+/// Holds one rule against this repository.
+#[track_caller]
+fn holds(rule: fn(&Repo) -> Result<Vec<Finding>>) {
+    let findings = rule(&Repo::read().unwrap()).unwrap();
+    let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    assert!(told.is_empty(), "\n{}\n", told.join("\n"));
 }
 
-holds_here! {
-    crates_depend_only_along_the_arrows = arrows::along_the_arrows;
-    pure_crates_stay_pure = arrows::pure_crates;
-    every_crate_forbids_unsafe_code = source::forbids_unsafe;
-    files_stay_short = source::file_length;
-    functions_fit_a_screen = source::function_length;
-    no_test_is_ignored_without_a_reason = source::ignored_tests;
-    no_test_sleeps = source::sleeping_tests;
-    nothing_is_left_to_be_done = words::leftovers;
-    no_path_of_a_build_machine = words::machine_paths;
-    no_numbers_of_issues = words::issue_numbers;
-    no_dead_link_in_a_paper = links::dead_links;
-    generated_files_are_up_to_date = generated::up_to_date;
-    every_changelog_fragment_has_a_kind = changelog::kinds;
-    every_invariant_names_its_test = invariants::named_tests;
-    every_defended_attack_names_its_test = invariants::attack_table;
+#[test]
+fn every_rule_is_a_test() {
+    let tests = include_str!("tests.rs").matches(concat!("    hol", "ds(")).count();
+    assert_eq!(RULES.len(), tests, "one of the rules is no test by its own name");
+}
+
+#[test]
+fn crates_depend_only_along_the_arrows() {
+    holds(arrows::along_the_arrows);
+}
+
+#[test]
+fn pure_crates_stay_pure() {
+    holds(arrows::pure_crates);
+}
+
+#[test]
+fn every_crate_forbids_unsafe_code() {
+    holds(source::forbids_unsafe);
+}
+
+#[test]
+fn files_stay_short() {
+    holds(source::file_length);
+}
+
+#[test]
+fn functions_fit_a_screen() {
+    holds(source::function_length);
+}
+
+#[test]
+fn no_test_is_ignored_without_a_reason() {
+    holds(source::ignored_tests);
+}
+
+#[test]
+fn no_test_sleeps() {
+    holds(source::sleeping_tests);
+}
+
+#[test]
+fn nothing_is_left_to_be_done() {
+    holds(words::leftovers);
+}
+
+#[test]
+fn no_path_of_a_build_machine() {
+    holds(words::machine_paths);
+}
+
+#[test]
+fn no_numbers_of_issues() {
+    holds(words::issue_numbers);
+}
+
+#[test]
+fn no_dead_link_in_a_paper() {
+    holds(links::dead_links);
+}
+
+#[test]
+fn generated_files_are_up_to_date() {
+    holds(generated::up_to_date);
+}
+
+#[test]
+fn every_changelog_fragment_has_a_kind() {
+    holds(changelog::kinds);
+}
+
+#[test]
+fn every_invariant_names_its_test() {
+    holds(invariants::named_tests);
+}
+
+#[test]
+fn every_defended_attack_names_its_test() {
+    holds(invariants::attack_table);
 }
 
 /// Holds one rule against files made up for it: `file:line: what` for each breach.
