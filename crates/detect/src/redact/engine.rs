@@ -66,7 +66,8 @@ impl Rules {
     fn new() -> Self {
         let (secrets, _) = pack::secrets();
         let mut groups: Vec<Group> = Vec::new();
-        let mut marks = Vec::new();
+        let mut marks: Vec<_> =
+            CODES.map(|(mark, skip, run)| (mark, Try::Code { run, skip })).to_vec();
         for (place, secret) in secrets.iter().enumerate() {
             for name in &secret.names {
                 match groups.iter_mut().find(|group| group.name == *name) {
@@ -82,13 +83,12 @@ impl Rules {
         }
         let named = groups.iter().enumerate();
         marks.extend(named.map(|(group, of)| (word_mark(of.name), Try::Named { group })));
-        marks.extend(CODES.map(|(mark, skip, run)| (mark, Try::Code { run, skip })));
         for (words, inside, run) in WORDS {
             marks.extend(
                 words.iter().map(|word| (word_mark(word), Try::After { word, inside, run })),
             );
         }
-        Self { filter: Filter::new(marks), secrets, groups }
+        Self { filter: Filter::new(marks, NUMBERS), secrets, groups }
     }
 }
 
@@ -258,6 +258,9 @@ const COLON: Set = one(b':');
 const DOT: Set = one(b'.');
 const GROUP: Set = Set::HEX.with(b':');
 const GAP: Set = Set::of(b"09", b" -(.");
+
+/// How many of `CODES` are about numbers, which stand everywhere.
+const NUMBERS: usize = 4;
 
 /// Rules that begin at a mark, or so many bytes behind it.
 const CODES: [(Mark, usize, Code); 24] = [
