@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use super::assign;
 use super::block;
 use super::digits;
-use super::filter::{Filter, Mark, WIDTH};
+use super::filter::{Filter, Mark, STRIDE, WIDTH};
 use super::found::{Found, Weight};
 use super::header;
 use super::kind::Kind;
@@ -109,7 +109,11 @@ impl Engine {
         whole: bool,
         out: &mut Vec<Found>,
     ) -> usize {
-        let to = if whole { text.len() } else { text.len().saturating_sub(WIDTH - 1) };
+        let to = match whole {
+            true => text.len(),
+            // Places are tested by strides; what does not fill one waits for the next piece.
+            false => from + text.len().saturating_sub(from + WIDTH - 1) / STRIDE * STRIDE,
+        };
         if opens && from == 0 && !self.opening(text, whole, out) {
             return 0;
         }
@@ -193,7 +197,7 @@ impl Engine {
                 let end = shape.end(window, place.start)?;
                 let next = window.at(end);
                 let more =
-                    Set::VALUE.has(next) && !(next == b'.' && !Set::ALNUM.has(window.at(end + 1)));
+                    Set::VALUE.has(next) && (next != b'.' || Set::ALNUM.has(window.at(end + 1)));
                 (!more && secret.holds(shape, window.slice(place.start, end))).then_some(end)
             });
             if let Some(end) = ends.max() {

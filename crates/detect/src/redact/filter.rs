@@ -14,7 +14,7 @@ pub(crate) const WIDTH: usize = 6;
 const FIRST: usize = 6;
 const BUCKETS: usize = 64;
 /// Places tested before the first branch.
-const STRIDE: usize = 8;
+pub(crate) const STRIDE: usize = 8;
 
 /// The sets of neighbouring bytes of a rule.
 pub(crate) type Mark = [Set; WIDTH];
@@ -187,9 +187,12 @@ fn weight(set: &Set) -> u64 {
     CLASSES.iter().map(|(class, weight)| u64::from(set.common(class)) * weight).sum()
 }
 
+/// A group with its joined mark, until it is joined to another one.
+type Slot<T> = Option<(Mark, Vec<(Mark, T)>)>;
+
 /// Joins the two groups that cost the least together until there are no more than buckets.
 fn cluster<T>(groups: Vec<Vec<(Mark, T)>>, buckets: usize) -> Vec<Vec<(Mark, T)>> {
-    let mut slots: Vec<Option<(Mark, Vec<(Mark, T)>)>> =
+    let mut slots: Vec<Slot<T>> =
         groups.into_iter().map(|group| Some((joined(&group), group))).collect();
     let mut best: Vec<(u64, usize)> = (0..slots.len()).map(|row| cheapest(&slots, row)).collect();
     for _ in buckets..slots.len() {
@@ -215,7 +218,7 @@ fn cluster<T>(groups: Vec<Vec<(Mark, T)>>, buckets: usize) -> Vec<Vec<(Mark, T)>
 }
 
 /// The cheapest partner of a group among those after it, and what joining them adds.
-fn cheapest<T>(slots: &[Option<(Mark, Vec<(Mark, T)>)>], row: usize) -> (u64, usize) {
+fn cheapest<T>(slots: &[Slot<T>], row: usize) -> (u64, usize) {
     let Some(Some((mark, _))) = slots.get(row) else { return (u64::MAX, row) };
     let later = slots.iter().enumerate().skip(row + 1);
     let added = later.filter_map(|(column, slot)| {
