@@ -100,12 +100,12 @@ impl Engine {
     /// Reports what the rules find from a place on, and returns the first place that is not
     /// decided yet: the end of a whole text, else where a rule has to wait for more.
     ///
-    /// `opens` says that the text begins with its first byte.
+    /// Places are counted in `text`, and reported from `base` on, where its first byte stands.
     pub(crate) fn scan(
         &self,
         text: &[u8],
         from: usize,
-        opens: bool,
+        base: usize,
         whole: bool,
         out: &mut Vec<Found>,
     ) -> usize {
@@ -114,7 +114,7 @@ impl Engine {
             // Places are tested by strides; what does not fill one waits for the next piece.
             false => from + text.len().saturating_sub(from + WIDTH - 1) / STRIDE * STRIDE,
         };
-        if opens && from == 0 && !self.opening(text, whole, out) {
+        if base == 0 && from == 0 && !self.opening(text, whole, out) {
             return 0;
         }
         for at in self.rules.filter.candidates(text, from, to) {
@@ -130,7 +130,9 @@ impl Engine {
                 out.truncate(before);
                 return at;
             }
-            self.keep_asked(out, before);
+            if out.len() > before {
+                self.keep_asked(out, before, base);
+            }
         }
         to.max(from)
     }
@@ -150,19 +152,21 @@ impl Engine {
             out.clear();
             return false;
         }
-        self.keep_asked(out, 0);
+        self.keep_asked(out, 0, 0);
         true
     }
 
-    /// Drops what a rule found of a kind that was not asked for.
-    fn keep_asked(&self, out: &mut Vec<Found>, before: usize) {
-        let mut place = before;
-        while let Some(found) = out.get_mut(place) {
+    /// Drops what a rule found of a kind that was not asked for, or of the last match's kind
+    /// inside of it.
+    fn keep_asked(&self, out: &mut Vec<Found>, before: usize, base: usize) {
+        for mut found in out.split_off(before) {
             found.rank = self.rank;
-            if found.kind.is_none_or(|kind| self.kinds.contains(&kind)) {
-                place += 1;
-            } else {
-                out.remove(place);
+            found.start += base;
+            found.end += base;
+            found.reach += base;
+            let asked = found.kind.is_none_or(|kind| self.kinds.contains(&kind));
+            if asked && !out.last_mut().is_some_and(|last| last.join(&found)) {
+                out.push(found);
             }
         }
     }

@@ -83,6 +83,7 @@ impl Own {
                     out.push(Found {
                         start,
                         end,
+                        reach: end,
                         rank,
                         weight: Weight::Form,
                         kind: None,

@@ -226,7 +226,7 @@ proptest! {
             rules.push(Rule::Regex { find: "(?i)key.*d".into(), replace: "[K]".into() });
             rules.insert(0, Rule::Regex { find: r"\bann\b".into(), replace: "[ANN]".into() });
         }
-        let redactor = Redactor::new(&rules).unwrap();
+        let redactor = Redactor::new(&rules).unwrap().with_action(Kind::Password, Action::Report);
         let (mut chunks, mut rest, mut sizes) = (Vec::new(), text.as_str(), sizes.iter().cycle());
         while !rest.is_empty() {
             let mut cut = rest.len().min(*sizes.next().unwrap());
