@@ -214,13 +214,15 @@ proptest! {
         parts in prop::collection::vec(0..PIECES.len() + 2, 0..60),
         sizes in prop::collection::vec(1..40_usize, 1..20),
         own in any::<bool>(),
+        // Long enough now and then that the stream lets go of what it passed on.
+        times in prop::sample::select(vec![1_usize, 1, 1, 60]),
     ) {
         let prefix = token(&["gh", "p_"]);
         let text: String = parts.iter().map(|part| match PIECES.get(*part) {
             Some(piece) => *piece,
             None if *part == PIECES.len() => "-----",
             None => prefix.as_str(),
-        }).collect();
+        }).collect::<String>().repeat(times);
         let mut rules = Kind::ALL.map(Rule::Kind).to_vec();
         if own {
             rules.push(Rule::Regex { find: "(?i)key.*d".into(), replace: "[K]".into() });
