@@ -1,12 +1,14 @@
 //! How fast texts are redacted with every rule on, beside what the machine can read at all.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench may stop at once")]
+
 use std::sync::LazyLock;
 
 use bakerst_detect::redact::{Kind, Redactor, Rule};
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 
-const BYTES: usize = 4 << 20;
+const BYTES: usize = 512 << 10;
 
 static REDACTOR: LazyLock<Redactor> =
     LazyLock::new(|| Redactor::new(&Kind::ALL.map(Rule::Kind)).unwrap());
@@ -54,15 +56,15 @@ fn clean(len: usize) -> String {
     let mut draw = Draw(7);
     let mut out = String::with_capacity(len + 256);
     while out.len() < len {
-        match draw.below(3) {
-            0 => {
+        match draw.below(5) {
+            0 | 1 => {
                 for _ in 0..14 {
                     out.push_str(draw.of(&words));
                     out.push(' ');
                 }
                 out.push_str(&format!("{}.\n", draw.below(1000)));
             }
-            1 => {
+            2 | 3 => {
                 let (a, b, c) = (draw.of(&names), draw.of(&names), draw.of(&names));
                 let (n, m) = (draw.below(100), draw.below(4096));
                 out.push_str(&format!(
@@ -109,7 +111,7 @@ fn dense(len: usize) -> String {
     out
 }
 
-#[divan::bench(sample_count = 20)]
+#[divan::bench(sample_count = 300)]
 fn clean_whole(bencher: Bencher<'_, '_>) {
     let text = CLEAN.as_str();
     assert_eq!(REDACTOR.redact(text).findings, []);
@@ -118,18 +120,18 @@ fn clean_whole(bencher: Bencher<'_, '_>) {
         .bench(|| REDACTOR.redact(black_box(text)).findings.len());
 }
 
-#[divan::bench(sample_count = 20)]
+#[divan::bench(sample_count = 300)]
 fn dense_whole(bencher: Bencher<'_, '_>) {
     let text = DENSE.as_str();
     bencher.counter(BytesCount::of_str(text)).bench(|| REDACTOR.redact(black_box(text)).text.len());
 }
 
-#[divan::bench(sample_count = 20, args = [64, 256, 1024, 4096])]
+#[divan::bench(sample_count = 300, args = [64, 256, 1024, 4096])]
 fn clean_stream(bencher: Bencher<'_, '_>, chunk: usize) {
     stream(bencher, &CLEAN, chunk);
 }
 
-#[divan::bench(sample_count = 20, args = [64, 4096])]
+#[divan::bench(sample_count = 300, args = [64, 4096])]
 fn dense_stream(bencher: Bencher<'_, '_>, chunk: usize) {
     stream(bencher, &DENSE, chunk);
 }
@@ -155,13 +157,13 @@ fn worst(bencher: Bencher<'_, '_>, part: &str) {
         .bench(|| REDACTOR.redact(black_box(&text)).findings.len());
 }
 
-#[divan::bench(sample_count = 20)]
+#[divan::bench(sample_count = 300)]
 fn machine_memchr(bencher: Bencher<'_, '_>) {
     let text = CLEAN.as_bytes();
     bencher.counter(BytesCount::of_slice(text)).bench(|| memchr::memchr(0, black_box(text)));
 }
 
-#[divan::bench(sample_count = 20)]
+#[divan::bench(sample_count = 300)]
 fn machine_copy(bencher: Bencher<'_, '_>) {
     let text = CLEAN.as_bytes();
     bencher.counter(BytesCount::of_slice(text)).bench(|| black_box(text).to_vec());

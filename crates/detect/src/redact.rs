@@ -148,7 +148,7 @@ impl Redactor {
     fn apply<'t>(&self, text: &'t str, names: Option<&mut Pseudonyms>) -> Redaction<'t> {
         let (mut settler, mut out) = (Settler::default(), String::new());
         if let Some(engine) = &self.engine {
-            engine.scan(text.as_bytes(), 0, true, true, &mut settler.found);
+            engine.scan(text.as_bytes(), 0, 0, true, &mut settler.found);
         }
         if let Some(own) = &self.own {
             own.scan(text.as_bytes(), 0, 0, true, &mut settler.found);

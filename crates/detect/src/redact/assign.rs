@@ -69,7 +69,7 @@ pub(crate) fn random_value(window: &Window<'_>, name_at: usize, place: Place) ->
     let value = trimmed(window.slice(place.start, end));
     let holds =
         looks_random(value) && !is_placeholder(value) && !has_public_name(window, name_at, place);
-    (holds && !(is_uuid(value) && !has_strong_name(window, name_at, place)))
+    (holds && (!is_uuid(value) || has_strong_name(window, name_at, place)))
         .then_some(place.start + value.len())
 }
 
@@ -156,7 +156,7 @@ pub(crate) fn looks_random(value: &[u8]) -> bool {
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
     let floor = if value.len() < 16 { 3.0 } else { 3.2 };
-    let numbered = digits >= 1 + usize::from(value.len() < 14)
+    let numbered = digits > usize::from(value.len() < 14)
         && digits < value.len() - 1
         && !value.split(|byte| b"_-./:=+~".contains(byte)).all(is_wordlike);
     value.len() >= 10

@@ -33,8 +33,9 @@ pub(crate) fn number(window: &Window<'_>, at: usize, out: &mut Vec<Found>) {
 /// Whether a number may end here: before no digit, letter or further group.
 fn ends(window: &Window<'_>, at: usize) -> bool {
     let next = window.at(at);
-    !Set::WORD.has(next)
-        && !(matches!(next, b'-' | b'.' | b'/') && window.at(at + 1).is_ascii_digit())
+    let joins = Set::WORD.has(next)
+        || matches!(next, b'-' | b'.' | b'/') && window.at(at + 1).is_ascii_digit();
+    !joins
 }
 
 fn card(window: &Window<'_>, at: usize, end: usize) -> Option<Found> {

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use super::assign;
 use super::block;
 use super::digits;
-use super::filter::{Filter, Mark, WIDTH};
+use super::filter::{Filter, Mark, STRIDE, WIDTH};
 use super::found::{Found, Weight};
 use super::header;
 use super::kind::Kind;
@@ -66,7 +66,8 @@ impl Rules {
     fn new() -> Self {
         let (secrets, _) = pack::secrets();
         let mut groups: Vec<Group> = Vec::new();
-        let mut marks = Vec::new();
+        let mut marks: Vec<_> =
+            CODES.map(|(mark, skip, run)| (mark, Try::Code { run, skip })).to_vec();
         for (place, secret) in secrets.iter().enumerate() {
             for name in &secret.names {
                 match groups.iter_mut().find(|group| group.name == *name) {
@@ -82,13 +83,12 @@ impl Rules {
         }
         let named = groups.iter().enumerate();
         marks.extend(named.map(|(group, of)| (word_mark(of.name), Try::Named { group })));
-        marks.extend(CODES.map(|(mark, skip, run)| (mark, Try::Code { run, skip })));
         for (words, inside, run) in WORDS {
             marks.extend(
                 words.iter().map(|word| (word_mark(word), Try::After { word, inside, run })),
             );
         }
-        Self { filter: Filter::new(marks), secrets, groups }
+        Self { filter: Filter::new(marks, NUMBERS), secrets, groups }
     }
 }
 
@@ -100,17 +100,21 @@ impl Engine {
     /// Reports what the rules find from a place on, and returns the first place that is not
     /// decided yet: the end of a whole text, else where a rule has to wait for more.
     ///
-    /// `opens` says that the text begins with its first byte.
+    /// Places are counted in `text`, and reported from `base` on, where its first byte stands.
     pub(crate) fn scan(
         &self,
         text: &[u8],
         from: usize,
-        opens: bool,
+        base: usize,
         whole: bool,
         out: &mut Vec<Found>,
     ) -> usize {
-        let to = if whole { text.len() } else { text.len().saturating_sub(WIDTH - 1) };
-        if opens && from == 0 && !self.opening(text, whole, out) {
+        let to = match whole {
+            true => text.len(),
+            // Places are tested by strides; what does not fill one waits for the next piece.
+            false => from + text.len().saturating_sub(from + WIDTH - 1) / STRIDE * STRIDE,
+        };
+        if base == 0 && from == 0 && !self.opening(text, whole, out) {
             return 0;
         }
         for at in self.rules.filter.candidates(text, from, to) {
@@ -126,7 +130,9 @@ impl Engine {
                 out.truncate(before);
                 return at;
             }
-            self.keep_asked(out, before);
+            if out.len() > before {
+                self.keep_asked(out, before, base);
+            }
         }
         to.max(from)
     }
@@ -146,19 +152,21 @@ impl Engine {
             out.clear();
             return false;
         }
-        self.keep_asked(out, 0);
+        self.keep_asked(out, 0, 0);
         true
     }
 
-    /// Drops what a rule found of a kind that was not asked for.
-    fn keep_asked(&self, out: &mut Vec<Found>, before: usize) {
-        let mut place = before;
-        while let Some(found) = out.get_mut(place) {
+    /// Drops what a rule found of a kind that was not asked for, or of the last match's kind
+    /// inside of it.
+    fn keep_asked(&self, out: &mut Vec<Found>, before: usize, base: usize) {
+        for mut found in out.split_off(before) {
             found.rank = self.rank;
-            if found.kind.is_none_or(|kind| self.kinds.contains(&kind)) {
-                place += 1;
-            } else {
-                out.remove(place);
+            found.start += base;
+            found.end += base;
+            found.reach += base;
+            let asked = found.kind.is_none_or(|kind| self.kinds.contains(&kind));
+            if asked && !out.last_mut().is_some_and(|last| last.join(&found)) {
+                out.push(found);
             }
         }
     }
@@ -193,7 +201,7 @@ impl Engine {
                 let end = shape.end(window, place.start)?;
                 let next = window.at(end);
                 let more =
-                    Set::VALUE.has(next) && !(next == b'.' && !Set::ALNUM.has(window.at(end + 1)));
+                    Set::VALUE.has(next) && (next != b'.' || Set::ALNUM.has(window.at(end + 1)));
                 (!more && secret.holds(shape, window.slice(place.start, end))).then_some(end)
             });
             if let Some(end) = ends.max() {
@@ -258,6 +266,9 @@ const COLON: Set = one(b':');
 const DOT: Set = one(b'.');
 const GROUP: Set = Set::HEX.with(b':');
 const GAP: Set = Set::of(b"09", b" -(.");
+
+/// How many of `CODES` are about numbers, which stand everywhere.
+const NUMBERS: usize = 4;
 
 /// Rules that begin at a mark, or so many bytes behind it.
 const CODES: [(Mark, usize, Code); 24] = [

@@ -14,7 +14,7 @@ pub(crate) const WIDTH: usize = 6;
 const FIRST: usize = 6;
 const BUCKETS: usize = 64;
 /// Places tested before the first branch.
-const STRIDE: usize = 16;
+pub(crate) const STRIDE: usize = 8;
 
 /// The sets of neighbouring bytes of a rule.
 pub(crate) type Mark = [Set; WIDTH];
@@ -28,7 +28,11 @@ pub(crate) struct Filter<T> {
 
 impl<T: Copy> Filter<T> {
     /// Deals marks into buckets, alike ones together, so that few places fit a bucket by accident.
-    pub(crate) fn new(mut marks: Vec<(Mark, T)>) -> Self {
+    /// The first `alone` marks, those that fit most often, get a bucket each.
+    pub(crate) fn new(mut marks: Vec<(Mark, T)>, alone: usize) -> Self {
+        let rest = marks.split_off(alone.min(marks.len()));
+        let alone: Vec<_> = marks.into_iter().map(|mark| vec![mark]).collect();
+        let mut marks = rest;
         marks.sort_by_key(|(mark, _)| mark.map(|set| set.words()));
         let mut groups: Vec<Vec<(Mark, T)>> = Vec::new();
         for (mark, what) in marks {
@@ -39,7 +43,8 @@ impl<T: Copy> Filter<T> {
                 _ => groups.push(vec![(mark, what)]),
             }
         }
-        let groups = cluster(groups);
+        let mut groups = cluster(groups, BUCKETS - alone.len().min(BUCKETS));
+        groups.extend(alone);
         let mut tables = [[0_u64; 256]; WIDTH];
         for (bucket, group) in groups.iter().enumerate() {
             for (table, set) in tables.iter_mut().zip(joined(group)) {
@@ -73,11 +78,12 @@ impl<T: Copy> Filter<T> {
             rest &= rest - 1;
             Some(bucket as usize)
         });
-        buckets
-            .filter_map(|bucket| self.buckets.get(bucket))
-            .flatten()
-            .filter(move |(mark, _)| mark.iter().zip(bytes).all(|(set, byte)| set.has(byte)))
-            .map(|(_, what)| *what)
+        // The mark of a bucket with one entry is the mark of the entry, and was tested just now.
+        let own = move |mark: &Mark| mark.iter().zip(bytes).all(|(set, byte)| set.has(byte));
+        buckets.filter_map(|bucket| self.buckets.get(bucket)).flat_map(move |bucket| {
+            let lone = bucket.len() == 1;
+            bucket.iter().filter(move |(mark, _)| lone || own(mark)).map(|(_, what)| *what)
+        })
     }
 
     #[inline(always)]
@@ -181,12 +187,15 @@ fn weight(set: &Set) -> u64 {
     CLASSES.iter().map(|(class, weight)| u64::from(set.common(class)) * weight).sum()
 }
 
-/// Joins the two groups that cost the least together until each has a bucket.
-fn cluster<T>(groups: Vec<Vec<(Mark, T)>>) -> Vec<Vec<(Mark, T)>> {
-    let mut slots: Vec<Option<(Mark, Vec<(Mark, T)>)>> =
+/// A group with its joined mark, until it is joined to another one.
+type Slot<T> = Option<(Mark, Vec<(Mark, T)>)>;
+
+/// Joins the two groups that cost the least together until there are no more than buckets.
+fn cluster<T>(groups: Vec<Vec<(Mark, T)>>, buckets: usize) -> Vec<Vec<(Mark, T)>> {
+    let mut slots: Vec<Slot<T>> =
         groups.into_iter().map(|group| Some((joined(&group), group))).collect();
     let mut best: Vec<(u64, usize)> = (0..slots.len()).map(|row| cheapest(&slots, row)).collect();
-    for _ in BUCKETS..slots.len() {
+    for _ in buckets..slots.len() {
         let Some((row, &(_, column))) = best.iter().enumerate().min_by_key(|(_, best)| **best)
         else {
             break;
@@ -209,7 +218,7 @@ fn cluster<T>(groups: Vec<Vec<(Mark, T)>>) -> Vec<Vec<(Mark, T)>> {
 }
 
 /// The cheapest partner of a group among those after it, and what joining them adds.
-fn cheapest<T>(slots: &[Option<(Mark, Vec<(Mark, T)>)>], row: usize) -> (u64, usize) {
+fn cheapest<T>(slots: &[Slot<T>], row: usize) -> (u64, usize) {
     let Some(Some((mark, _))) = slots.get(row) else { return (u64::MAX, row) };
     let later = slots.iter().enumerate().skip(row + 1);
     let added = later.filter_map(|(column, slot)| {
@@ -238,7 +247,7 @@ mod tests {
     fn every_mark_is_found_wherever_it_stands() {
         let words: Vec<String> = (0..200).map(|n| format!("{:x}-{n}", n * 37)).collect();
         let marks = words.iter().enumerate().map(|(n, word)| (mark(word), n)).collect();
-        let filter = Filter::new(marks);
+        let filter = Filter::new(marks, 2);
         for (n, word) in words.iter().enumerate() {
             for pad in [0, 1, 7, 15, 16, 17, 40] {
                 let text = [&" ".repeat(pad), word.as_str()].concat();

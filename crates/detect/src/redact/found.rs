@@ -18,6 +18,8 @@ pub(crate) enum Weight {
 pub(crate) struct Found {
     pub(crate) start: usize,
     pub(crate) end: usize,
+    /// Where the last of the matches ends that overlap it and were joined to it.
+    pub(crate) reach: usize,
     /// The place of a policy's own rule in its list, or of the kinds.
     pub(crate) rank: usize,
     pub(crate) weight: Weight,
@@ -30,7 +32,20 @@ pub(crate) struct Found {
 impl Found {
     pub(crate) fn new(kind: Kind, rule: &'static str, start: usize, end: usize) -> Self {
         let (weight, rule) = (Weight::Checked, RuleId(rule));
-        Self { start, end, rank: 0, weight, kind: Some(kind), rule, verified: false }
+        Self { start, end, reach: end, rank: 0, weight, kind: Some(kind), rule, verified: false }
+    }
+
+    /// Takes in a later match of the same kind that overlaps it, as settling would, so that a
+    /// text full of them needs no memory for each.
+    pub(crate) fn join(&mut self, later: &Self) -> bool {
+        let joins = self.kind == later.kind
+            && self.rank == later.rank
+            && self.start < later.start
+            && later.start < self.reach;
+        if joins {
+            self.reach = self.reach.max(later.reach);
+        }
+        joins
     }
 
     pub(crate) fn verified(self) -> Self {

@@ -36,11 +36,11 @@ impl Own {
         }
         let texts: Vec<&str> = rules.iter().map(|(_, text)| *text).collect();
         let refused = |why: String| PatternError::Regex { pattern: texts.join(" | "), why };
+        let mut trees = Vec::new();
         for text in &texts {
             compile_regex(text)?;
+            trees.push(syntax::parse(text).map_err(|e| refused(e.to_string()))?);
         }
-        let trees = texts.iter().map(|text| syntax::parse(text)).collect::<Result<Vec<_>, _>>();
-        let trees = trees.map_err(|e| refused(e.to_string()))?;
         let longest =
             |max: usize, len: Option<usize>| len.map_or(SPAN_MAX, |len| len.clamp(max, SPAN_MAX));
         let lens = trees.iter().map(|tree| tree.properties().maximum_len());
@@ -83,6 +83,7 @@ impl Own {
                     out.push(Found {
                         start,
                         end,
+                        reach: end,
                         rank,
                         weight: Weight::Form,
                         kind: None,

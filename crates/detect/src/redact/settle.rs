@@ -37,7 +37,7 @@ impl Settler {
         for found in self.found.drain(..ready) {
             let action = redactor.action(found.kind);
             if action != Action::Report && found.start < self.done {
-                self.done = self.done.max(found.end);
+                self.done = self.done.max(found.reach);
                 if let Some(open) = &mut self.open {
                     open.span.end = self.done;
                 }
@@ -51,20 +51,20 @@ impl Settler {
             };
             let finding = RedactionFinding {
                 placeholder,
-                span: found.start..found.end,
+                span: found.start..found.reach,
                 rule: found.rule,
                 kind: found.kind,
                 action,
                 verified: found.verified,
             };
             if action == Action::Report {
-                self.findings.push(finding);
+                report(&mut self.findings, finding);
                 continue;
             }
             self.blocked |= action == Action::Block;
             out.push_str(text.get(self.done - base..found.start - base).unwrap_or_default());
             out.push_str(&finding.placeholder);
-            self.done = found.end;
+            self.done = found.reach;
             self.findings.extend(self.open.replace(finding));
         }
     }
@@ -82,5 +82,16 @@ impl Settler {
     pub(crate) fn close(&mut self) {
         self.findings.extend(self.open.take());
         self.findings.sort_by_key(|finding| finding.span.start);
+    }
+}
+
+/// Notes what stays in the text; what overlaps the last one of its kind is part of it.
+fn report(findings: &mut Vec<RedactionFinding>, finding: RedactionFinding) {
+    let last = findings.iter_mut().rev().find(|last| last.kind == finding.kind);
+    match last {
+        Some(last) if last.action == Action::Report && finding.span.start < last.span.end => {
+            last.span.end = last.span.end.max(finding.span.end);
+        }
+        _ => findings.push(finding),
     }
 }

@@ -91,15 +91,10 @@ impl<R: Deref<Target = Redactor>> Stream<R> {
             return;
         }
         let bytes = self.buffer.as_bytes();
-        let from = self.settler.found.len();
         let mut safe = self.base + len;
         if let Some(engine) = &self.redactor.engine {
             let next = self.scanned - self.base;
-            let stop = engine.scan(bytes, next, self.base == 0, whole, &mut self.settler.found);
-            for found in self.settler.found.iter_mut().skip(from) {
-                found.start += self.base;
-                found.end += self.base;
-            }
+            let stop = engine.scan(bytes, next, self.base, whole, &mut self.settler.found);
             self.scanned = self.base + stop;
             self.retry_len = if len - stop > PATIENCE { len + (len - stop) / 2 } else { 0 };
             if !whole {

@@ -153,7 +153,7 @@ fn clean_text_is_passed_on_almost_at_once() {
     let (mut stream, mut out) = (redactor.stream(), String::new());
     for word in "The quick brown fox jumps over the lazy dog and runs home.".split_inclusive(' ') {
         stream.push(word, &mut out);
-        assert!(stream.held() <= 16, "{} held after {out}", stream.held());
+        assert!(stream.held() <= 24, "{} held after {out}", stream.held());
     }
 }
 
@@ -206,7 +206,7 @@ const PIECES: [&str; 44] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     /// No secret leaves split over two pieces: every text, cut anywhere, gives the same as whole.
     #[test]
@@ -214,19 +214,21 @@ proptest! {
         parts in prop::collection::vec(0..PIECES.len() + 2, 0..60),
         sizes in prop::collection::vec(1..40_usize, 1..20),
         own in any::<bool>(),
+        // Long enough now and then that the stream lets go of what it passed on.
+        times in prop::sample::select(vec![1_usize, 1, 1, 60]),
     ) {
         let prefix = token(&["gh", "p_"]);
         let text: String = parts.iter().map(|part| match PIECES.get(*part) {
             Some(piece) => *piece,
             None if *part == PIECES.len() => "-----",
             None => prefix.as_str(),
-        }).collect();
+        }).collect::<String>().repeat(times);
         let mut rules = Kind::ALL.map(Rule::Kind).to_vec();
         if own {
             rules.push(Rule::Regex { find: "(?i)key.*d".into(), replace: "[K]".into() });
             rules.insert(0, Rule::Regex { find: r"\bann\b".into(), replace: "[ANN]".into() });
         }
-        let redactor = Redactor::new(&rules).unwrap();
+        let redactor = Redactor::new(&rules).unwrap().with_action(Kind::Password, Action::Report);
         let (mut chunks, mut rest, mut sizes) = (Vec::new(), text.as_str(), sizes.iter().cycle());
         while !rest.is_empty() {
             let mut cut = rest.len().min(*sizes.next().unwrap());

@@ -4,7 +4,7 @@ use super::*;
 use crate::redact::{Kind, Redactor, Rule};
 
 /// Draws one text of a form: a little generator in place of stored tokens.
-fn example(shape: &Shape, secret: &Secret, mut state: u64) -> String {
+fn example(shape: &Shape, mut state: u64) -> String {
     let mut out = String::new();
     for step in shape.steps() {
         let bytes: Vec<u8> = step.set.bytes().filter(u8::is_ascii_graphic).collect();
@@ -12,9 +12,7 @@ fn example(shape: &Shape, secret: &Secret, mut state: u64) -> String {
             true => bytes.into_iter().filter(u8::is_ascii_alphanumeric).collect(),
             false => bytes,
         };
-        for _ in
-            0..step.min.max(u16::from(step.max > 0 && step.min == 0 && secret.names.is_empty()))
-        {
+        for _ in 0..step.min.max(step.max.min(8)) {
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);
@@ -24,12 +22,9 @@ fn example(shape: &Shape, secret: &Secret, mut state: u64) -> String {
     out
 }
 
-fn finds(redactor: &Redactor, text: &str, id: &str, value: &str) -> bool {
+fn finds(redactor: &Redactor, text: &str, value: &str) -> bool {
     let redaction = redactor.redact(text);
-    redaction
-        .findings
-        .iter()
-        .any(|found| text[found.span.clone()].contains(value) && !id.is_empty())
+    redaction.findings.iter().any(|found| text[found.span.clone()].contains(value))
 }
 
 fn redactor() -> Redactor {
@@ -55,7 +50,7 @@ fn every_form_is_found_in_a_sentence_and_in_json() {
         for (nth, shape) in secret.shapes.iter().enumerate() {
             let id = secret.id.as_str();
             let found = (0..40).any(|seed| {
-                let value = example(shape, secret, seed * 977 + nth as u64);
+                let value = example(shape, seed * 977 + nth as u64);
                 let named = secret
                     .names
                     .first()
@@ -64,10 +59,10 @@ fn every_form_is_found_in_a_sentence_and_in_json() {
                     Some(name) => format!(r#"{{"{name}": "{value}"}}"#),
                     None => format!(r#"{{"line": "{value}"}}"#),
                 };
-                finds(&redactor, &format!("we use {named} here"), id, &value)
-                    && finds(&redactor, &json, id, &value)
+                finds(&redactor, &format!("we use {named} here"), &value)
+                    && finds(&redactor, &json, &value)
             });
-            assert!(found, "{id} {nth}: {}", example(shape, secret, 977));
+            assert!(found, "{id} {nth}: {}", example(shape, 977));
         }
     }
 }
@@ -77,7 +72,7 @@ fn what_stands_in_for_a_token_is_not_found() {
     let (secrets, redactor) = (secrets().0, redactor());
     for secret in secrets.iter().filter(|secret| secret.names.is_empty()) {
         for shape in &secret.shapes {
-            let value = example(shape, secret, 5);
+            let value = example(shape, 5);
             let (head, body) = value.split_at(shape.literal_len());
             if body.len() < 8 {
                 continue;
