@@ -29,7 +29,8 @@ pub(crate) async fn after(exchange: Exchange) -> Result<Reply, Problem> {
     match gateway.enforcement {
         Enforcement::Off => Reply::json(&UnguardedResult::from(Passthrough.after(result))),
         Enforcement::On => {
-            let told = Told { decision, duration_ms, result_bytes: body.len() };
+            let result_bytes = result.to_string().len();
+            let told = Told { decision, duration_ms, result_bytes };
             Reply::json(&gateway.sanitized(&call, result, told, &caller).await?)
         }
     }
@@ -87,7 +88,6 @@ impl Gateway {
         caller: &Caller,
     ) -> Result<AfterAnswer, Problem> {
         let policy = self.policy();
-        let told = Told { result_bytes: result.to_string().len(), ..told };
         let sanitized = policy.sanitize(result);
         let actor =
             Actor { agent: Some(call.agent.clone()), user: call.user.clone(), ..caller.actor() };

@@ -110,6 +110,13 @@ pub struct HookAnswer {
 impl HookAnswer {
     /// The call may be made. There is no other way to an answer that says so: it takes a permit
     /// that is in the log, and uses it up.
+    ///
+    /// ```compile_fail
+    /// # use bakerst_gateway::wire::HookAnswer;
+    /// fn not_recorded(permit: bakerst_guard::Permit) -> HookAnswer {
+    ///     HookAnswer::allowed(permit)
+    /// }
+    /// ```
     #[must_use]
     pub fn allowed(permit: Recorded<Permit>) -> Self {
         let decision_id = permit.seq().into();

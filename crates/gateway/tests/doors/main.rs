@@ -1,5 +1,11 @@
 //! The doors from outside: real sockets, and books that are as strict as the real ones.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod approvals;
 mod audit;

@@ -12,8 +12,7 @@ use bakerst_gateway::{Enforcement, Gateway, Listeners, Ports, bind_socket, serve
 use bakerst_guard::document::Node;
 use bakerst_guard::{Policy, PolicySource, Registry};
 use bakerst_model::{
-    AgentId, Limits, Role, TOKEN_RANDOM_BYTES, TokenBook, TokenRecord, UnixMillis,
-    mint_token,
+    AgentId, Limits, Role, TOKEN_RANDOM_BYTES, TokenBook, TokenRecord, UnixMillis, mint_token,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -21,23 +20,23 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub use books::{FakeApprovals, FakeJournal, FakeTokens, Mood};
-pub use client::{Client, Reply, request};
-pub use clock::TestClock;
+pub(crate) use books::{FakeApprovals, FakeJournal, FakeTokens, Mood};
+pub(crate) use client::{Client, Reply, request};
+pub(crate) use clock::TestClock;
 
 /// What a house is made of, before it is opened.
-pub struct Plan {
-    pub policy: Policy,
-    pub limits: Limits,
-    pub enforcement: Enforcement,
-    pub journal: Arc<FakeJournal>,
-    pub approvals: Arc<FakeApprovals>,
-    pub tokens: Arc<FakeTokens>,
-    pub clock: Arc<TestClock>,
+pub(crate) struct Plan {
+    pub(crate) policy: Policy,
+    pub(crate) limits: Limits,
+    pub(crate) enforcement: Enforcement,
+    pub(crate) journal: Arc<FakeJournal>,
+    pub(crate) approvals: Arc<FakeApprovals>,
+    pub(crate) tokens: Arc<FakeTokens>,
+    pub(crate) clock: Arc<TestClock>,
 }
 
 impl Plan {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let limits = Limits::default();
         Self {
             policy: Policy::built_in().unwrap(),
@@ -50,17 +49,17 @@ impl Plan {
         }
     }
 
-    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+    pub(crate) fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
         change(&mut self.limits);
         self
     }
 
     /// The built-in policy, some of its text replaced.
-    pub fn policy_with(self, replace: &str, by: &str) -> Self {
+    pub(crate) fn policy_with(self, replace: &str, by: &str) -> Self {
         Self { policy: policy_with(replace, by), ..self }
     }
 
-    pub async fn gateway(self) -> Arc<Gateway> {
+    pub(crate) async fn gateway(self) -> Arc<Gateway> {
         let ports = Ports {
             journal: self.journal,
             approvals: self.approvals,
@@ -70,7 +69,7 @@ impl Plan {
         Gateway::open(ports, self.policy, self.limits, self.enforcement).await.unwrap()
     }
 
-    pub async fn open(self) -> House {
+    pub(crate) async fn open(self) -> House {
         let agent = self.token("laptop", &[Role::Agent], None).await;
         let approver = self.token("ann", &[Role::Approver], None).await;
         let admin = self.token("root", &[Role::Admin], None).await;
@@ -84,7 +83,7 @@ impl Plan {
             control: Some(bind_socket(&control, 0o600).unwrap()),
         };
         let (journal, approvals) = (self.journal.clone(), self.approvals.clone());
-        let (tokens, clock) = (self.tokens.clone(), self.clock.clone());
+        let tokens = self.tokens.clone();
         let gateway = self.gateway().await;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn({
@@ -99,7 +98,6 @@ impl Plan {
             journal,
             approvals,
             tokens,
-            clock,
             address,
             hook,
             control,
@@ -113,7 +111,7 @@ impl Plan {
     }
 
     /// Makes a token and gives its text.
-    pub async fn token(&self, name: &str, roles: &[Role], agent: Option<&str>) -> String {
+    pub(crate) async fn token(&self, name: &str, roles: &[Role], agent: Option<&str>) -> String {
         let mut random = [7; TOKEN_RANDOM_BYTES];
         random.iter_mut().zip(name.bytes()).for_each(|(random, byte)| *random = byte);
         let minted = mint_token(&random);
@@ -131,7 +129,7 @@ impl Plan {
     }
 }
 
-pub fn policy_with(replace: &str, by: &str) -> Policy {
+pub(crate) fn policy_with(replace: &str, by: &str) -> Policy {
     let text = PolicySource::default_text();
     assert!(text.contains(replace), "the built-in policy has no `{replace}`");
     let (text, limits) = (text.replace(replace, by), Limits::default());
@@ -142,72 +140,71 @@ pub fn policy_with(replace: &str, by: &str) -> Policy {
 }
 
 /// An open house.
-pub struct House {
-    pub gateway: Arc<Gateway>,
-    pub journal: Arc<FakeJournal>,
-    pub approvals: Arc<FakeApprovals>,
-    pub tokens: Arc<FakeTokens>,
-    pub clock: Arc<TestClock>,
-    pub address: SocketAddr,
-    pub hook: PathBuf,
-    pub control: PathBuf,
-    pub agent: String,
-    pub approver: String,
-    pub admin: String,
+pub(crate) struct House {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) journal: Arc<FakeJournal>,
+    pub(crate) approvals: Arc<FakeApprovals>,
+    pub(crate) tokens: Arc<FakeTokens>,
+    pub(crate) address: SocketAddr,
+    pub(crate) hook: PathBuf,
+    pub(crate) control: PathBuf,
+    pub(crate) agent: String,
+    pub(crate) approver: String,
+    pub(crate) admin: String,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
     _folder: TempDir,
 }
 
 impl House {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Plan::new().open().await
     }
 
     /// An agent on a fresh TCP connection.
-    pub async fn tcp(&self) -> Client {
+    pub(crate) async fn tcp(&self) -> Client {
         Client::tcp(self.address, Some(&self.agent)).await
     }
 
     /// An agent on a fresh connection to the hook socket.
-    pub async fn socket(&self) -> Client {
+    pub(crate) async fn socket(&self) -> Client {
         Client::unix(&self.hook, Some(&self.agent)).await
     }
 
     /// A person on the control socket.
-    pub async fn person(&self) -> Client {
+    pub(crate) async fn person(&self) -> Client {
         Client::unix(&self.control, None).await
     }
 
     /// Asks the server to stop, and does not wait for it.
-    pub fn begin_to_stop(&mut self) {
+    pub(crate) fn begin_to_stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
     }
 
     /// Waits until the server has stopped.
-    pub async fn stopped(self) {
+    pub(crate) async fn stopped(self) {
         self.serving.await.unwrap();
     }
 
     /// Approves or denies, as a person would.
-    pub async fn answer(&self, id: &str, approve: bool) -> Reply {
+    pub(crate) async fn answer(&self, id: &str, approve: bool) -> Reply {
         let body = json!({ "approve": approve, "note": "so be it" });
         self.person().await.post(&format!("/api/approvals/{id}"), &body).await
     }
 }
 
 /// A call to a tool of the built-in policy that nothing speaks against.
-pub fn harmless() -> Value {
+pub(crate) fn harmless() -> Value {
     json!({ "conversationId": "c-1", "toolName": "timezone_lookup", "toolInput": { "city": "Tokyo" } })
 }
 
 /// A call that a person is asked about.
-pub fn destructive(path: &str) -> Value {
+pub(crate) fn destructive(path: &str) -> Value {
     json!({ "conversationId": "c-1", "toolName": "filesystem_delete", "toolInput": { "path": path } })
 }
 
 /// The same value with one more field.
-pub fn with(mut value: Value, name: &str, field: impl Into<Value>) -> Value {
+pub(crate) fn with(mut value: Value, name: &str, field: impl Into<Value>) -> Value {
     value[name] = field.into();
     value
 }

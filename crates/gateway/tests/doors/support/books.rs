@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 /// How the journal is disposed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Mood {
+pub(crate) enum Mood {
     #[default]
     Takes,
     Unwritable,
@@ -24,38 +24,38 @@ pub enum Mood {
 
 /// An event as it was taken.
 #[derive(Clone, Debug)]
-pub struct Taken {
-    pub action: String,
-    pub actor: Actor,
-    pub detail: Value,
+pub(crate) struct Taken {
+    pub(crate) action: String,
+    pub(crate) actor: Actor,
+    pub(crate) detail: Value,
 }
 
 #[derive(Default)]
-pub struct FakeJournal {
+pub(crate) struct FakeJournal {
     mood: Mutex<Mood>,
     taken: watch::Sender<Vec<Taken>>,
 }
 
 impl FakeJournal {
-    pub fn set(&self, mood: Mood) {
+    pub(crate) fn set(&self, mood: Mood) {
         *self.mood.lock().unwrap() = mood;
     }
 
-    pub fn all(&self) -> Vec<Taken> {
+    pub(crate) fn all(&self) -> Vec<Taken> {
         self.taken.borrow().clone()
     }
 
-    pub fn actions(&self) -> Vec<String> {
+    pub(crate) fn actions(&self) -> Vec<String> {
         self.all().into_iter().map(|taken| taken.action).collect()
     }
 
     /// All events of one action.
-    pub fn of(&self, action: &Action) -> Vec<Taken> {
+    pub(crate) fn of(&self, action: &Action) -> Vec<Taken> {
         self.all().into_iter().filter(|taken| taken.action == action.as_str()).collect()
     }
 
     /// Waits until so many events of one action are there.
-    pub async fn until(&self, action: Action, count: usize) {
+    pub(crate) async fn until(&self, action: Action, count: usize) {
         let there = |all: &Vec<Taken>| {
             all.iter().filter(|taken| taken.action == action.as_str()).count() >= count
         };
@@ -86,7 +86,7 @@ impl Journal for FakeJournal {
     }
 }
 
-pub struct FakeApprovals {
+pub(crate) struct FakeApprovals {
     pending_max: usize,
     approvals: Mutex<Vec<Approval>>,
     claims: watch::Sender<usize>,
@@ -94,7 +94,7 @@ pub struct FakeApprovals {
 }
 
 impl FakeApprovals {
-    pub fn new(pending_max: usize) -> Self {
+    pub(crate) fn new(pending_max: usize) -> Self {
         Self {
             pending_max,
             approvals: Mutex::default(),
@@ -104,23 +104,19 @@ impl FakeApprovals {
     }
 
     /// From here on, every step fails.
-    pub fn break_down(&self) {
+    pub(crate) fn break_down(&self) {
         *self.broken.lock().unwrap() = true;
     }
 
     /// Waits until calls have come back for their approval so many times in all.
-    pub async fn claimed(&self, count: usize) {
+    pub(crate) async fn claimed(&self, count: usize) {
         self.claims.subscribe().wait_for(|claims| *claims >= count).await.unwrap();
     }
 
-    pub fn state(&self, id: &str) -> ApprovalState {
+    pub(crate) fn state(&self, id: &str) -> ApprovalState {
         let id = ApprovalId::parse(id).unwrap();
         let approvals = self.approvals.lock().unwrap();
         approvals.iter().find(|approval| approval.id == id).unwrap().state.clone()
-    }
-
-    pub fn count(&self) -> usize {
-        self.approvals.lock().unwrap().len()
     }
 
     /// One atomic step.
@@ -237,10 +233,10 @@ impl ApprovalBook for FakeApprovals {
 }
 
 #[derive(Default)]
-pub struct FakeTokens(Mutex<Vec<TokenRecord>>);
+pub(crate) struct FakeTokens(Mutex<Vec<TokenRecord>>);
 
 impl FakeTokens {
-    pub fn all(&self) -> Vec<TokenRecord> {
+    pub(crate) fn all(&self) -> Vec<TokenRecord> {
         self.0.lock().unwrap().clone()
     }
 }

@@ -10,7 +10,7 @@ use tokio::net::{TcpStream, UnixStream};
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-pub struct Client {
+pub(crate) struct Client {
     stream: Box<dyn Stream>,
     token: Option<String>,
     left_over: Vec<u8>,
@@ -18,34 +18,34 @@ pub struct Client {
 
 /// An answer.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub head: String,
-    pub text: String,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) text: String,
 }
 
 impl Reply {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 
-    pub fn field(&self, name: &str) -> Value {
+    pub(crate) fn field(&self, name: &str) -> Value {
         self.json()[name].clone()
     }
 
     /// Status and code, as `403 AUT-003`.
-    pub fn verdict(&self) -> String {
+    pub(crate) fn verdict(&self) -> String {
         format!("{} {}", self.status, self.field("code").as_str().unwrap_or("-"))
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(there, _)| there.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 }
 
 /// A request with a body, as bytes.
-pub fn request(line: &str, token: Option<&str>, headers: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn request(line: &str, token: Option<&str>, headers: &str, body: &[u8]) -> Vec<u8> {
     let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
     let mut bytes = format!(
         "{line} HTTP/1.1\r\nhost: localhost\r\n{}{headers}content-length: {}\r\n\r\n",
@@ -58,11 +58,11 @@ pub fn request(line: &str, token: Option<&str>, headers: &str, body: &[u8]) -> V
 }
 
 impl Client {
-    pub async fn tcp(address: SocketAddr, token: Option<&str>) -> Self {
+    pub(crate) async fn tcp(address: SocketAddr, token: Option<&str>) -> Self {
         Self::over(TcpStream::connect(address).await.unwrap(), token)
     }
 
-    pub async fn unix(path: &Path, token: Option<&str>) -> Self {
+    pub(crate) async fn unix(path: &Path, token: Option<&str>) -> Self {
         Self::over(UnixStream::connect(path).await.unwrap(), token)
     }
 
@@ -71,45 +71,45 @@ impl Client {
         Self { stream: Box::new(stream), token, left_over: Vec::new() }
     }
 
-    pub fn with_token(self, token: &str) -> Self {
+    pub(crate) fn with_token(self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self }
     }
 
-    pub async fn get(&mut self, path: &str) -> Reply {
+    pub(crate) async fn get(&mut self, path: &str) -> Reply {
         self.exchange(&format!("GET {path}"), "", b"").await
     }
 
-    pub async fn delete(&mut self, path: &str) -> Reply {
+    pub(crate) async fn delete(&mut self, path: &str) -> Reply {
         self.exchange(&format!("DELETE {path}"), "", b"").await
     }
 
-    pub async fn post(&mut self, path: &str, body: &Value) -> Reply {
+    pub(crate) async fn post(&mut self, path: &str, body: &Value) -> Reply {
         self.post_bytes(path, body.to_string().as_bytes()).await
     }
 
-    pub async fn post_bytes(&mut self, path: &str, body: &[u8]) -> Reply {
+    pub(crate) async fn post_bytes(&mut self, path: &str, body: &[u8]) -> Reply {
         let kind = "content-type: application/json\r\n";
         self.exchange(&format!("POST {path}"), kind, body).await
     }
 
-    pub async fn exchange(&mut self, line: &str, headers: &str, body: &[u8]) -> Reply {
+    pub(crate) async fn exchange(&mut self, line: &str, headers: &str, body: &[u8]) -> Reply {
         let bytes = request(line, self.token.as_deref(), headers, body);
         self.send(&bytes).await;
         self.reply().await
     }
 
     /// Sends bytes as they are; a server that has stopped listening is no fault of the test's.
-    pub async fn send(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.ok();
     }
 
     /// Reads one answer.
-    pub async fn reply(&mut self) -> Reply {
+    pub(crate) async fn reply(&mut self) -> Reply {
         self.try_reply().await.expect("the connection ended without an answer")
     }
 
     /// Reads one answer, if there comes one before the connection ends.
-    pub async fn try_reply(&mut self) -> Option<Reply> {
+    pub(crate) async fn try_reply(&mut self) -> Option<Reply> {
         let mut bytes = std::mem::take(&mut self.left_over);
         loop {
             if let Some((reply, end)) = parse(&bytes) {

@@ -3,12 +3,12 @@
 use bakerst_model::{Clock, UnixMillis};
 use tokio::time::Instant;
 
-pub struct TestClock {
+pub(crate) struct TestClock {
     began: Instant,
 }
 
 impl TestClock {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { began: Instant::now() }
     }
 }
