@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bakerst_detect::redact::{Kind, Redactor, Rule};
+use bakerst_detect::redact::{Redactor, Rule};
 use bakerst_model::{
     AgentId, Code, ConversationId, Digest, Limits, ToolCall, ToolName, UnixMillis, Untrusted,
     Verdict,
@@ -19,6 +19,7 @@ use crate::document::{Fault, Node};
 use crate::permit::Loggable;
 use crate::rails::destructive_gate::DestructiveGate;
 use crate::rails::human_approval::Approver;
+use crate::rails::output_sanitization::USUAL;
 use crate::rails::prompt_injection::PromptInjection;
 use crate::rails::schema_validation::SchemaValidation;
 use crate::rails::tool_policy::{self, ToolPolicy};
@@ -132,7 +133,7 @@ impl Policy {
         let policy = Self {
             chain: compile_chain(&source, Digest::of(&canonical))?,
             sanitizer: compile_sanitizer(&source)?,
-            log_redactor: Redactor::new(&Kind::ALL.map(Rule::Kind)).map_err(unusable)?,
+            log_redactor: Redactor::new(&USUAL.map(Rule::Kind)).map_err(unusable)?,
             source,
             limits,
         };

@@ -187,13 +187,16 @@ fn weight(set: &Set) -> u64 {
     CLASSES.iter().map(|(class, weight)| u64::from(set.common(class)) * weight).sum()
 }
 
-/// A group with its joined mark, until it is joined to another one.
-type Slot<T> = Option<(Mark, Vec<(Mark, T)>)>;
+/// A group with its joined mark and what that costs, until it is joined to another one.
+type Slot<T> = Option<(Mark, u64, Vec<(Mark, T)>)>;
 
 /// Joins the two groups that cost the least together until there are no more than buckets.
 fn cluster<T>(groups: Vec<Vec<(Mark, T)>>, buckets: usize) -> Vec<Vec<(Mark, T)>> {
-    let mut slots: Vec<Slot<T>> =
-        groups.into_iter().map(|group| Some((joined(&group), group))).collect();
+    let slot = |group: Vec<(Mark, T)>| {
+        let mark = joined(&group);
+        Some((mark, cost(&mark), group))
+    };
+    let mut slots: Vec<Slot<T>> = groups.into_iter().map(slot).collect();
     let mut best: Vec<(u64, usize)> = (0..slots.len()).map(|row| cheapest(&slots, row)).collect();
     for _ in buckets..slots.len() {
         let Some((row, &(_, column))) = best.iter().enumerate().min_by_key(|(_, best)| **best)
@@ -201,8 +204,11 @@ fn cluster<T>(groups: Vec<Vec<(Mark, T)>>, buckets: usize) -> Vec<Vec<(Mark, T)>
             break;
         };
         let taken = slots.get_mut(column).and_then(Option::take);
-        if let (Some(Some((mark, group))), Some((more, moved))) = (slots.get_mut(row), taken) {
+        if let (Some(Some((mark, costs, group))), Some((more, _, moved))) =
+            (slots.get_mut(row), taken)
+        {
             *mark = union(mark, &more);
+            *costs = cost(mark);
             group.extend(moved);
         }
         for at in 0..best.len() {
@@ -214,16 +220,16 @@ fn cluster<T>(groups: Vec<Vec<(Mark, T)>>, buckets: usize) -> Vec<Vec<(Mark, T)>
             }
         }
     }
-    slots.into_iter().flatten().map(|(_, group)| group).collect()
+    slots.into_iter().flatten().map(|(_, _, group)| group).collect()
 }
 
 /// The cheapest partner of a group among those after it, and what joining them adds.
 fn cheapest<T>(slots: &[Slot<T>], row: usize) -> (u64, usize) {
-    let Some(Some((mark, _))) = slots.get(row) else { return (u64::MAX, row) };
+    let Some(Some((mark, costs, _))) = slots.get(row) else { return (u64::MAX, row) };
     let later = slots.iter().enumerate().skip(row + 1);
     let added = later.filter_map(|(column, slot)| {
-        let (other, _) = slot.as_ref()?;
-        Some((cost(&union(mark, other)).saturating_sub(cost(mark) + cost(other)), column))
+        let (other, others, _) = slot.as_ref()?;
+        Some((cost(&union(mark, other)).saturating_sub(costs + others), column))
     });
     added.min().unwrap_or((u64::MAX, row))
 }

@@ -5,20 +5,43 @@ use bakerst_detect::redact::{Kind, Redactor, Rule};
 use serde::{Deserialize, Serialize};
 
 /// What is taken out.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The policy's own patterns; they come before the built-in kinds.
     patterns: Vec<PatternRule>,
-    /// Whether every built-in kind is taken out as well, beside those that `patterns` names.
-    built_in: bool,
+    /// Which built-in kinds are taken out as well, beside those that `patterns` names.
+    built_in: BuiltIn,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Self { patterns: Vec::new(), built_in: true }
-    }
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum BuiltIn {
+    /// Those that no honest work needs: [`USUAL`].
+    #[default]
+    Usual,
+    /// Every kind there is.
+    All,
+    /// None.
+    None,
 }
+
+/// Secrets, and what identifies a person. Addresses of machines and houses are left out: much
+/// honest work is about them, and a sanitizer that hides them gets switched off.
+pub(crate) const USUAL: [Kind; 12] = [
+    Kind::ApiKey,
+    Kind::PrivateKey,
+    Kind::Jwt,
+    Kind::Password,
+    Kind::Email,
+    Kind::Phone,
+    Kind::UsSsn,
+    Kind::NationalId,
+    Kind::Passport,
+    Kind::CreditCard,
+    Kind::Iban,
+    Kind::DateOfBirth,
+];
 
 /// `{type: regex, match, replace}`, or `{type: email}` for a built-in kind.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -73,8 +96,10 @@ impl Config {
     pub(crate) fn redactor(&self) -> Result<Redactor, PatternError> {
         let mut rules: Vec<Rule> =
             self.patterns.iter().map(|PatternRule(rule)| rule.clone()).collect();
-        if self.built_in {
-            rules.extend(Kind::ALL.map(Rule::Kind));
+        match self.built_in {
+            BuiltIn::Usual => rules.extend(USUAL.map(Rule::Kind)),
+            BuiltIn::All => rules.extend(Kind::ALL.map(Rule::Kind)),
+            BuiltIn::None => {}
         }
         Redactor::new(&rules)
     }

@@ -2,7 +2,7 @@
 
 use bakerst_detect::command::Lang;
 use bakerst_detect::injection::{Detector, Sensitivity};
-use bakerst_detect::redact::{Kind, Redactor, Rule};
+use bakerst_detect::redact::{Kind, RedactionFinding, Redactor, Rule};
 use bakerst_guard::rails::destructive_gate::DestructiveGate;
 use bakerst_guard::{Check, Facts, Policy, Step};
 use bakerst_model::Verdict;
@@ -79,11 +79,26 @@ fn judge_injection(detector: &Detector, text: &str) -> Value {
 fn judge_redaction(redactor: &Redactor, text: &str) -> Value {
     let redaction = redactor.redact(text);
     let spans = redaction.findings.iter().map(|found| {
-        let kind = found.placeholder.trim_start_matches("[REDACTED_").trim_end_matches(']');
-        json!([code_points(text, found.span.start), code_points(text, found.span.end), kind])
+        let (start, end) = (found.span.start, found.span.end);
+        json!([code_points(text, start), code_points(text, end), type_of(found, text)])
     });
     let spans: Vec<_> = spans.collect();
     json!({ "text": redaction.text, "spans": spans })
+}
+
+/// A finding's type: `SECRET:rule` for what gives access, and a word of its own for each kind of
+/// personal data.
+fn type_of(found: &RedactionFinding, text: &str) -> String {
+    match found.kind {
+        None => "CUSTOM".to_owned(),
+        Some(kind) if kind.is_secret() => format!("SECRET:{}", found.rule),
+        Some(Kind::MacAddress) => "MAC".to_owned(),
+        Some(Kind::IpAddress) => {
+            let address = text.get(found.span.clone()).unwrap_or_default();
+            if address.contains(':') { "IPV6".to_owned() } else { "IPV4".to_owned() }
+        }
+        Some(kind) => kind.as_str().to_uppercase(),
+    }
 }
 
 /// A command by itself, as if it were the argument of a tool that runs commands.
