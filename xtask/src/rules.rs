@@ -7,6 +7,7 @@ mod arrows;
 mod changelog;
 mod generated;
 mod invariants;
+mod limits;
 mod links;
 mod source;
 mod words;
@@ -66,6 +67,7 @@ pub(crate) const RULES: &[Rule] = &[
     ("no numbers of issues", words::issue_numbers),
     ("no dead link in a paper", links::dead_links),
     ("generated files are up to date", generated::up_to_date),
+    ("every limit is enforced and stated", limits::enforced_and_stated),
     ("every changelog fragment has a kind", changelog::kinds),
     ("every invariant names its test", invariants::named_tests),
     ("every attack that is defended names its test", invariants::attack_table),

@@ -77,6 +77,11 @@ fn generated_files_are_up_to_date() {
 }
 
 #[test]
+fn every_limit_is_enforced_and_stated() {
+    holds(limits::enforced_and_stated);
+}
+
+#[test]
 fn every_changelog_fragment_has_a_kind() {
     holds(changelog::kinds);
 }
@@ -208,4 +213,23 @@ fn invariants_without_tests_are_found() {
     let files = [("ARCHITECTURE.md", paper.as_str()), ("crates/a/tests/a.rs", test)];
     let want = ["ARCHITECTURE.md:27: there is no test `it_fails`"];
     check(invariants::named_tests, &files, &want);
+}
+
+#[test]
+fn a_limit_that_nothing_looks_at_is_found() {
+    let mut paper = String::new();
+    let mut code = String::new();
+    let limits = serde_json::to_value(bakerst_model::Limits::default()).unwrap();
+    for (name, default) in limits.as_object().unwrap() {
+        paper += &format!("| `{name}` | {default} | words |\n");
+        code += &format!("let _ = limits.{name};\n");
+    }
+    let code = code.replace("limits.tools_max", "0");
+    let paper = paper.replace("| `tools_max` | 10000 |", "| `tools_max` | 10 |");
+    let files = [("docs/configuration.md", paper.as_str()), ("crates/a/src/a.rs", code.as_str())];
+    let want = [
+        "crates/model/src/limits.rs:1: nothing looks at `tools_max`",
+        "docs/configuration.md:14: `tools_max` and its default 10000 are not stated",
+    ];
+    check(limits::enforced_and_stated, &files, &want);
 }
