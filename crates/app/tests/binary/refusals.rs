@@ -1,21 +1,12 @@
 //! What must end in a clear error with a code: the machine's troubles and the operator's slips.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
-
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use crate::support::{BAKERST, Home, Server, failure, stdout};
 use serde_json::json;
-use support::{BAKERST, Home, Server, failure, stdout};
 
 #[test]
 fn a_taken_port_is_said() {

@@ -5,7 +5,6 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -192,6 +191,3 @@ fn exchange(mut stream: impl Read + Write, request: &str) -> Answer {
     let status = head.split_whitespace().nth(1).unwrap().parse().unwrap();
     Answer { status, body: serde_json::from_str(body).unwrap_or(Value::Null) }
 }
-
-/// How long a test waits for what must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,20 +1,11 @@
 //! One call guarded end to end, through the real binary.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
-
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::thread;
 
+use crate::support::{Home, failure, stdout};
 use serde_json::{Value, json};
-use support::{Home, failure, stdout};
 
 fn call(tool: &str, input: Value) -> Value {
     json!({ "conversationId": "c-1", "userId": "ann", "toolName": tool, "toolInput": input })

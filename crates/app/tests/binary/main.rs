@@ -1,0 +1,12 @@
+//! The real binary, from outside.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod guarded;
+mod refusals;
+mod support;
