@@ -83,7 +83,7 @@ fn off(call: &ToolCall) -> f64 {
     let batch = || {
         (0..BATCH).for_each(|_| {
             let _ = black_box(hooks.before(black_box(call)));
-        })
+        });
     };
     times(1000, batch).0 / f64::from(BATCH)
 }

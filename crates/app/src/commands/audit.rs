@@ -74,14 +74,13 @@ fn tail(places: &Places, lines: usize, json: bool) -> Outcome {
 
 /// A record on one line: when, what, who, and the words that explain it.
 fn brief(record: &Value) -> String {
-    let text = |value: &Value| value.as_str().map(|text| Escaped(text).to_string());
-    let field = |name: &str| text(&record[name]).unwrap_or_default();
-    let detail = &record["detail"];
-    let actor = text(&record["actor"]["name"]).unwrap_or_default();
-    let tool = text(&detail["tool"]).unwrap_or_default();
-    let words = ["code", "reason"].iter().filter_map(|name| text(&detail[*name]));
-    let words = words.collect::<Vec<_>>().join(" ");
-    let seq = record["seq"].to_string();
-    let (timestamp, action) = (field("timestamp"), field("action"));
+    let text = |pointer: &str| {
+        let text = record.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        Escaped(text).to_string()
+    };
+    let seq = record.get("seq").map(Value::to_string).unwrap_or_default();
+    let (timestamp, action, actor) = (text("/timestamp"), text("/action"), text("/actor/name"));
+    let (tool, code, reason) = (text("/detail/tool"), text("/detail/code"), text("/detail/reason"));
+    let words = format!("{code} {reason}");
     format!("{seq:>6}  {timestamp}  {action:20} {actor:16} {tool} {words}").trim_end().to_owned()
 }

@@ -38,9 +38,9 @@ pub(crate) fn run(explain: &Explain, global: &Global) -> Outcome {
     };
     let told = Explained { tool: explain.tool.clone(), verdict, reason, words };
     if global.json {
-        print::json(&told)
+        print::json(&told);
     } else {
-        told.print()
+        told.print();
     }
     Ok(if verdict == Verdict::Allow { Exit::Ok } else { Exit::Refused })
 }

@@ -210,5 +210,5 @@ async fn first_token(gateway: &Arc<Gateway>) -> Result<Option<String>, Failure> 
     let wanted = json!({ "name": "first-agent", "roles": ["agent"] });
     let made = operate(gateway, uid, "POST", "/api/tokens", Some(wanted.to_string().into())).await;
     let made: serde_json::Value = serde_json::from_slice(&made.body).unwrap_or_default();
-    Ok(made["token"].as_str().map(str::to_owned))
+    Ok(made.get("token").and_then(serde_json::Value::as_str).map(str::to_owned))
 }

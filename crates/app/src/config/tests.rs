@@ -13,7 +13,7 @@ fn load(text: &str) -> Result<Config, Failure> {
 /// Where and what is wrong, without the folder's name.
 #[track_caller]
 fn check_failure(text: &str, want: &str) {
-    let failure = load(text).err().expect("this must not load");
+    let failure = load(text).map(|_| ()).expect_err("this must not load");
     assert_eq!(failure.exit, Exit::Usage);
     let place = failure.place.map(|place| format!("{}:{} ", place.line, place.column));
     let hint = failure.hint.map(|hint| format!(" ({hint})"));

@@ -7,6 +7,7 @@ use std::thread;
 use crate::support::{Home, failure, stdout};
 use serde_json::{Value, json};
 
+#[expect(clippy::needless_pass_by_value, reason = "inputs are written in place")]
 fn call(tool: &str, input: Value) -> Value {
     json!({ "conversationId": "c-1", "userId": "ann", "toolName": tool, "toolInput": input })
 }

@@ -22,7 +22,7 @@ pub(super) fn say(serving: &Serving, json: bool) {
     }
     let style = Style::for_stdout();
     let row = |name: &str, text: &str| {
-        print::line(format!("  {} {text}", style.dim(&format!("{name:10}"))))
+        print::line(format!("  {} {text}", style.dim(&format!("{name:10}"))));
     };
     let policy = serving.gateway.policy();
     print::line(format!("{} {}", style.bold("Baker Street"), style.green("guards")));
