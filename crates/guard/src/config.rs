@@ -253,6 +253,11 @@ fn read_chain(node: &Node, registry: &Registry, limits: &Limits) -> Result<Vec<R
             let message = format!("the guardrail `{}` is in the chain twice", entry.name);
             return Err(Fault::new(Code::ConfigValue, message).at(item.at()));
         }
+        let (got, max) = (entry.config.longest_list(), limits.patterns_max);
+        if got > max {
+            let message = format!("{got} patterns are more than `patterns_max` allows ({max})");
+            return Err(Fault::new(Code::ConfigValue, message).at(item.at()));
+        }
         chain.push(entry);
     }
     if chain.len() > limits.guardrails_max {
@@ -298,6 +303,18 @@ impl RailEntry {
 }
 
 impl RailConfig {
+    fn longest_list(&self) -> usize {
+        match self {
+            Self::PromptInjection(config) => config.longest_list(),
+            Self::DestructiveGate(config) => config.longest_list(),
+            Self::OutputSanitization(config) => config.longest_list(),
+            Self::SchemaValidation(_)
+            | Self::ToolPolicy(_)
+            | Self::HumanApproval(_)
+            | Self::Custom(_) => 0,
+        }
+    }
+
     fn read(
         name: &str,
         kind: Option<Kind>,

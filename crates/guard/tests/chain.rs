@@ -469,6 +469,11 @@ fn what_a_policy_may_not_say_is_refused_where_it_says_it() {
         "guardrails:\n  chain:\n    - {name: tool-policy}\n    - {name: tool-policy}\n",
         "line 4, column 7: CFG-004 the guardrail `tool-policy` is in the chain twice",
     );
+    let many = "x, ".repeat(1001);
+    check_fault(
+        &chain(&format!("{{name: destructive-gate, config: {{flagged_patterns: [{many}]}}}}")),
+        "line 3, column 7: CFG-004 1001 patterns are more than `patterns_max` allows (1000)",
+    );
     check_fault(
         "guardrails: {chain: []}\ntools: {t: {risk: reed}}",
         "line 2, column 19: CFG-004 unknown value `reed` (did you mean `read`?)",

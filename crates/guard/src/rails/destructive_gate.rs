@@ -33,6 +33,13 @@ enum Action {
     Deny,
 }
 
+impl Config {
+    /// How many entries its longest list has.
+    pub(crate) fn longest_list(&self) -> usize {
+        self.flagged_patterns.len().max(self.flagged_tools.len())
+    }
+}
+
 /// The guardrail.
 #[derive(Debug)]
 pub struct DestructiveGate {

@@ -93,6 +93,11 @@ impl From<PatternRule> for RawRule {
 }
 
 impl Config {
+    /// How many entries its longest list has.
+    pub(crate) fn longest_list(&self) -> usize {
+        self.patterns.len()
+    }
+
     pub(crate) fn redactor(&self) -> Result<Redactor, PatternError> {
         let mut rules: Vec<Rule> =
             self.patterns.iter().map(|PatternRule(rule)| rule.clone()).collect();

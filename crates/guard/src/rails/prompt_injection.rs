@@ -25,6 +25,13 @@ enum Level {
     High,
 }
 
+impl Config {
+    /// How many entries its longest list has.
+    pub(crate) fn longest_list(&self) -> usize {
+        self.patterns.len()
+    }
+}
+
 /// The guardrail.
 #[derive(Debug)]
 pub struct PromptInjection {

@@ -260,6 +260,56 @@ fn aws_verb(service: &str, verb: &str, args: &Args<'_>) -> Ruling {
     }
 }
 
+/// Verbs of cloud tools that only look; what follows one is its operand.
+const CLOUD_LOOKS: [&str; 17] = [
+    "list",
+    "describe",
+    "show",
+    "get",
+    "what-if",
+    "get-iam-policy",
+    "ls",
+    "cat",
+    "logs",
+    "validate",
+    "read",
+    "print-access-token",
+    "get-credentials",
+    "query",
+    "help",
+    "search",
+    "tail",
+];
+
+/// Verbs of cloud tools that stop, expose or take away.
+const CLOUD_MOVES: [&str; 25] = [
+    "stop",
+    "deallocate",
+    "reset",
+    "reboot",
+    "failover",
+    "disable",
+    "detach",
+    "rm",
+    "rb",
+    "shutdown",
+    "power-off",
+    "poweroff",
+    "set-iam-policy",
+    "add-iam-policy-binding",
+    "remove-iam-policy-binding",
+    "purge",
+    "rebuild",
+    "undelete",
+    "power_off",
+    "abandon-instances",
+    "revoke",
+    "destroy",
+    "kill",
+    "clear",
+    "suspend",
+];
+
 fn cloud(name: &str, args: &Args<'_>) -> Ruling {
     if args.has(&["--help", "-h"])
         || args.is_dry_run()
@@ -270,60 +320,8 @@ fn cloud(name: &str, args: &Args<'_>) -> Ruling {
     let operands = args.operands(AWS_VALUES);
     let dry = name == "gsutil" && args.says_only('n', "xij") && args.word("rsync");
     let words = || operands.iter().take(7).map(|operand| operand.text);
-    let looks = |word: &str| {
-        matches!(
-            word,
-            "list"
-                | "describe"
-                | "show"
-                | "get"
-                | "what-if"
-                | "get-iam-policy"
-                | "ls"
-                | "cat"
-                | "logs"
-                | "validate"
-                | "read"
-                | "print-access-token"
-                | "get-credentials"
-                | "query"
-                | "help"
-                | "search"
-                | "tail"
-        )
-    };
-    let moves = words().take_while(|word| !looks(word)).any(|word| {
-        matches!(
-            word,
-            "stop"
-                | "deallocate"
-                | "reset"
-                | "reboot"
-                | "restart"
-                | "failover"
-                | "disable"
-                | "detach"
-                | "rm"
-                | "rb"
-                | "shutdown"
-                | "power-off"
-                | "poweroff"
-                | "set-iam-policy"
-                | "add-iam-policy-binding"
-                | "remove-iam-policy-binding"
-                | "purge"
-                | "rebuild"
-                | "undelete"
-                | "power_off"
-                | "abandon-instances"
-                | "revoke"
-                | "destroy"
-                | "kill"
-                | "unset"
-                | "clear"
-                | "suspend"
-        ) && !(word == "restart" || word == "unset")
-    });
+    let looks = |word: &str| CLOUD_LOOKS.contains(&word);
+    let moves = words().take_while(|word| !looks(word)).any(|word| CLOUD_MOVES.contains(&word));
     let mirrors = (args.word("rsync") && args.letter('d'))
         || args.has(&["--delete-unmatched-destination-objects", "--delete-destination"]);
     let exposes = args.all().any(|arg| {
