@@ -19,6 +19,7 @@ mod permit;
 mod policy;
 mod rail;
 pub mod rails;
+mod sanitize;
 mod subject;
 
 pub use chain::{Answer, ApprovalNeed, Chain, Decision, Query, Run, Step, Word};
@@ -27,6 +28,7 @@ pub use config::{Example, Guardrails, PatternEntry, PolicySource, RailConfig, Ra
 pub use config::{Risk, Threshold, ToolEntry};
 pub use consumer::{Passthrough, Unguarded};
 pub use permit::{Asked, Outcome, Permit, Refusal, Ruling};
-pub use policy::{OutputFinding, Policy, Sanitized};
+pub use policy::Policy;
 pub use rail::{Check, Facts, Guardrail, Maker, Mode, OnError, Registry, Undecided};
+pub use sanitize::{OutputFinding, Sanitized};
 pub use subject::Subject;

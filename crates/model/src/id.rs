@@ -14,7 +14,7 @@ pub enum IdError {
         /// The identifier that was read, in the words of the wire.
         what: &'static str,
     },
-    /// Longer than [`ID_BYTES_MAX`].
+    /// Longer than any identifier may be.
     #[error("`{what}` is {bytes} bytes long, at most {ID_BYTES_MAX} are allowed")]
     TooLong {
         /// The identifier that was read.
