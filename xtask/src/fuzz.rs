@@ -108,9 +108,10 @@ pub(crate) fn run_target(target: &str, seconds: u64) -> Result<Step> {
     Ok(Step::Done)
 }
 
-/// Holds the targets' own formatting against the workspace's rules.
+/// Holds the targets' own formatting against the workspace's rules; `--all` would go on to the
+/// crates that they use.
 pub(crate) fn format_check() -> Command {
-    let mut format = cargo(&["fmt", "--all", "--check"]);
+    let mut format = cargo(&["fmt", "--check", "--", "--color", "never"]);
     format.current_dir(folder());
     format
 }

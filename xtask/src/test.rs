@@ -16,14 +16,18 @@ const FUZZ_SECONDS: u64 = 10;
 pub(crate) fn run() -> ExitCode {
     let mut steps = Steps::default();
     steps.take("rules of the repository", |_| rules::run().map(|()| Step::Done));
-    steps.command("format: cargo fmt", cargo(&["fmt", "--all", "--check"]));
+    steps.command(
+        "format: cargo fmt",
+        cargo(&["fmt", "--all", "--check", "--", "--color", "never"]),
+    );
     steps.command("format: cargo fmt of the fuzz targets", fuzz::format_check());
     servers::install(&mut steps);
-    let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
-    steps.command("lints: cargo clippy", cargo(&clippy));
+    let mut clippy = cargo(&["clippy", "--workspace", "--all-targets", "--keep-going"]);
+    clippy.args(["--", "-D", "warnings"]);
+    steps.command("lints: cargo clippy", clippy);
     steps.command("tests", tests());
     steps.command("doc-tests", cargo(&["test", "--doc", "--workspace"]));
-    let mut doc = cargo(&["doc", "--no-deps", "--workspace"]);
+    let mut doc = cargo(&["doc", "--no-deps", "--workspace", "--keep-going"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     steps.command("docs: cargo doc", doc);
     steps.take("release binary: build and size", |_| binary::build());
