@@ -1,6 +1,5 @@
 //! Makes texts by rule: attacks, alone and put into hosts, and innocent texts that look like them.
 
-use anyhow::Result;
 
 use super::corpus::Row;
 use super::grammar::Grammar;

@@ -40,8 +40,9 @@ impl Grammar {
             while let Some(at) = rest.find('<') {
                 let escaped = rest[..at].ends_with('\\');
                 rest = &rest[at + 1..];
-                let Some(end) = rest.find('>').filter(|_| !escaped) else { continue };
-                ensure!(self.0.contains_key(&rest[..end]), "no section `{}`: {line}", &rest[..end]);
+                if let Some(name) = section_name(rest).filter(|_| !escaped) {
+                    ensure!(self.0.contains_key(name), "no section `{name}`: {line}");
+                }
             }
         }
         Ok(())
@@ -71,10 +72,9 @@ impl Grammar {
                     rest = rest.get(next.len_utf8()..).unwrap_or_default();
                     out.push(if next == 'n' { '\n' } else { next });
                 }
-                '<' => {
-                    let end = rest.find('>').unwrap_or(rest.len());
-                    self.section(&rest[..end], rng, depth - 1, out);
-                    rest = rest.get(end + 1..).unwrap_or_default();
+                '<' if let Some(name) = section_name(rest) => {
+                    self.section(name, rng, depth - 1, out);
+                    rest = &rest[name.len() + 1..];
                 }
                 '{' => {
                     let (choices, after) = alternatives(rest);
@@ -87,6 +87,12 @@ impl Grammar {
             }
         }
     }
+}
+
+/// The name before the next `>`, if it can be one: other signs make it a mark of the text.
+fn section_name(text: &str) -> Option<&str> {
+    let name = &text[..text.find('>')?];
+    (!name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')).then_some(name)
 }
 
 /// Splits `a|b} rest` at the bars of its own level; gives the choices and what follows.
