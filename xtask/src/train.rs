@@ -17,6 +17,7 @@ mod folds;
 mod generate;
 mod grammar;
 mod metrics;
+mod mine;
 mod net;
 mod report;
 mod rng;
@@ -37,20 +38,33 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 8)]
     epochs: usize,
     /// How many attacks come from the grammar.
-    #[arg(long, default_value_t = 24_000)]
+    #[arg(long, default_value_t = 60_000)]
     generated: usize,
     /// The first step on a row.
-    #[arg(long, default_value_t = 0.05)]
+    #[arg(long, default_value_t = 0.03)]
     rate: f32,
     /// The share of features left out of each step.
-    #[arg(long, default_value_t = 0.25)]
+    #[arg(long, default_value_t = 0.5)]
     dropout: f32,
     /// How fast weights fade.
     #[arg(long, default_value_t = 2e-6)]
     decay: f32,
-    /// Leave each source out in turn, and report instead of writing a model.
+    /// Leave each source of attacks out in turn, and report instead of writing a model.
     #[arg(long)]
     folds: bool,
+    /// The same for the sources of innocent texts.
+    #[arg(long)]
+    benign_folds: bool,
+    /// Score this file of innocent texts with the new model and keep those that look most like
+    /// attacks in the repository, to learn from next time.
+    #[arg(long)]
+    mine: Option<PathBuf>,
+    /// How many texts `--mine` keeps.
+    #[arg(long, default_value_t = 900)]
+    mine_max: usize,
+    /// Also report on this file, which nothing else is done with.
+    #[arg(long)]
+    measure: Option<PathBuf>,
     /// Print the dev texts that are judged wrongly at medium sensitivity.
     #[arg(long)]
     mistakes: bool,
@@ -81,8 +95,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let hard = corpus::read(&own.join("hard_benign.jsonl")).unwrap_or_default();
     let texts = Texts { train, dev, hard };
     let grammar = Grammar::parse(GRAMMAR)?;
-    if arguments.folds {
-        return folds::report(arguments, &texts, &grammar);
+    if arguments.folds || arguments.benign_folds {
+        if arguments.folds {
+            folds::attacks(arguments, &texts, &grammar);
+        }
+        if arguments.benign_folds {
+            folds::benign(arguments, &texts, &grammar);
+        }
+        return Ok(());
     }
     let examples = examples(arguments, &texts.train, &grammar);
     let mut learned = learn(arguments, &examples);
@@ -91,6 +111,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     learned.head.thresholds = scored.thresholds();
     learned.head.calibration = scored.calibration(learned.head.thresholds);
     scored.print(&learned.head);
+    if let Some(file) = &arguments.measure {
+        let texts = Texts { train: Vec::new(), dev: corpus::read(file)?, hard: Vec::new() };
+        report::Scored::new(&learned, &texts).print(&learned.head);
+    }
+    if let Some(file) = &arguments.mine {
+        return mine::keep(&learned, file, &own.join("mined_benign.jsonl"), arguments.mine_max);
+    }
     if arguments.mistakes {
         scored.print_mistakes(&learned.head);
     }

@@ -1,7 +1,5 @@
 //! Leave-one-source-out validation: how well the model does on what it has never seen.
 
-use anyhow::Result;
-
 use super::corpus::Row;
 use super::grammar::Grammar;
 use super::{Arguments, Texts, example, examples, learn, metrics};
@@ -26,7 +24,7 @@ const BENIGN_FOLDS: &[(&str, &[&str])] = &[
 ];
 
 /// Trains once a fold and prints what is caught of the sources that were left out.
-pub(super) fn report(arguments: &Arguments, texts: &Texts, grammar: &Grammar) -> Result<()> {
+pub(super) fn attacks(arguments: &Arguments, texts: &Texts, grammar: &Grammar) {
     for (name, sources) in ATTACK_FOLDS {
         let out = |row: &Row| row.attack && sources.contains(&row.source.as_str());
         let net = learn(arguments, &examples(arguments, &without(&texts.train, out), grammar));
@@ -47,6 +45,10 @@ pub(super) fn report(arguments: &Arguments, texts: &Texts, grammar: &Grammar) ->
             }
         }
     }
+}
+
+/// Trains once a source of innocent texts and prints how many false alarms the unseen one raises.
+pub(super) fn benign(arguments: &Arguments, texts: &Texts, grammar: &Grammar) {
     for (name, sources) in BENIGN_FOLDS {
         let out = |row: &Row| !row.attack && sources.contains(&row.source.as_str());
         let net = learn(arguments, &examples(arguments, &without(&texts.train, out), grammar));
@@ -57,7 +59,6 @@ pub(super) fn report(arguments: &Arguments, texts: &Texts, grammar: &Grammar) ->
         let shares = [0.001, 0.005, 0.03].map(|budget| format!("{:5.2}", metrics::share(&unseen, metrics::threshold(&others, budget)) * 100.0));
         println!("fold without benign {name}: {:>5} texts, false alarms {} %", unseen.len(), shares.join(" "));
     }
-    Ok(())
 }
 
 fn without(rows: &[Row], out: impl Fn(&Row) -> bool) -> Vec<Row> {

@@ -1,7 +1,7 @@
 //! The network while it learns: the same shape as the detector's, in floating point.
 
 use bakerst_detect::injection::features::{ROW_BITS, WIDTH, windows};
-use bakerst_detect::injection::model::{Head, KINDS, ModelParts, UNITS};
+use bakerst_detect::injection::model::{Head, KINDS, ModelParts};
 use bakerst_detect::injection::training::Blocks;
 
 use super::rng::Rng;
@@ -50,9 +50,8 @@ impl Net {
         let mut small = |size: f32| (rng.unit() - 0.5) * size;
         let rows = (0..1_usize << ROW_BITS).map(|_| std::array::from_fn(|_| small(0.1))).collect();
         let mut head = Head { step: 1.0, ..Head::default() };
-        head.units = std::array::from_fn(|_| std::array::from_fn(|_| small(0.8)));
-        head.line = std::array::from_fn(|_| small(0.5));
-        head.out = std::array::from_fn(|_| small(0.8));
+        head.line = std::array::from_fn(|_| small(0.2));
+        head.out = std::array::from_fn(|u| if u % 3 == 2 { -0.7 } else { 0.7 } + small(0.3));
         Self { rows, head, row_steps: vec![1e-6; 1 << ROW_BITS], head_steps: Head::default() }
     }
 
@@ -124,10 +123,8 @@ impl Net {
         let target = if example.attack { 1.0 } else { 0.0 };
         let error = (1.0 / (1.0 + (-logit).exp()) - target) * weight;
         let mut slope = self.head.line;
-        for ((unit, weights), out) in units.iter().zip(&self.head.units).zip(self.head.out) {
-            if *unit > 0.0 {
-                slope.iter_mut().zip(weights).for_each(|(s, w)| *s += w * out);
-            }
+        for ((slope, unit), out) in slope.iter_mut().zip(units).zip(self.head.out) {
+            *slope += if unit > 0.0 { out } else { 0.0 };
         }
         if let Some(kind) = example.kind {
             self.step_kind(&units, kind, weight);
@@ -136,7 +133,7 @@ impl Net {
         self.step_rows(&kept, &slope.map(|s| s * error * scale), pace);
     }
 
-    fn step_kind(&mut self, units: &[f32; UNITS], kind: usize, weight: f32) {
+    fn step_kind(&mut self, units: &[f32; WIDTH], kind: usize, weight: f32) {
         let scores: [f32; KINDS] = std::array::from_fn(|k| {
             let sum: f32 = self.head.kinds[k].iter().zip(units).map(|(a, b)| a * b).sum();
             (sum + self.head.kind_bias[k]).clamp(-20.0, 20.0).exp()
@@ -149,17 +146,15 @@ impl Net {
         }
     }
 
-    fn step_head(&mut self, x: &[f32; WIDTH], units: &[f32; UNITS], error: f32, wide: bool) {
+    fn step_head(&mut self, x: &[f32; WIDTH], units: &[f32; WIDTH], error: f32, wide: bool) {
         let (head, steps) = (&mut self.head, &mut self.head_steps);
-        for u in 0..UNITS {
+        for u in 0..WIDTH {
             if units[u] > 0.0 {
                 let back = error * head.out[u];
-                for (i, x) in x.iter().enumerate() {
-                    descend(&mut head.units[u][i], &mut steps.units[u][i], back * x);
-                }
-                descend(&mut head.unit_bias[u], &mut steps.unit_bias[u], back);
                 if wide {
                     descend(&mut head.wide_bias[u], &mut steps.wide_bias[u], back);
+                } else {
+                    descend(&mut head.unit_bias[u], &mut steps.unit_bias[u], back);
                 }
             }
             descend(&mut head.out[u], &mut steps.out[u], error * units[u]);

@@ -27,15 +27,11 @@ impl<'t> Scored<'t> {
         self.rows.iter().filter(|(row, _)| want(row)).map(|(_, score)| *score).collect()
     }
 
-    /// The thresholds that keep the budgets on tool output: on the corpus, and on the texts from
-    /// elsewhere, whichever is stricter.
+    /// The thresholds that keep the budgets on tool output, that of the corpus and that mined from
+    /// elsewhere taken together.
     pub(super) fn thresholds(&self) -> [f32; 3] {
-        let corpus = self.scores(|row| row.is_tool_output() && row.source != "mined");
-        let mined = self.scores(|row| row.source == "mined");
-        BUDGETS.map(|budget| {
-            let strict = metrics::threshold(&corpus, budget);
-            if mined.is_empty() { strict } else { strict.max(metrics::threshold(&mined, budget)) }
-        })
+        let tools = self.scores(Row::is_tool_output);
+        BUDGETS.map(|budget| metrics::threshold(&tools, budget))
     }
 
     /// The slope and shift that make a probability of a score: the threshold for medium

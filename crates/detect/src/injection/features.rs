@@ -12,7 +12,7 @@ pub const ROW_BITS: u32 = 16;
 /// How many numbers a row has.
 pub const WIDTH: usize = 16;
 /// How many words one block has; windows are made of whole blocks.
-pub const BLOCK_TOKENS: usize = 12;
+pub const BLOCK_TOKENS: usize = 6;
 /// The windows that are scored, in blocks.
 pub const SCALES: [usize; 2] = [2, 8];
 

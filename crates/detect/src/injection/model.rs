@@ -1,8 +1,9 @@
 //! The trained model: a table of rows for hashed features and a small head.
 //!
-//! The rows of all features in a window are added up; the head is one layer of sixteen units and a
-//! straight line beside it. Rows are kept as single bytes, so the whole model is about a mebibyte
-//! and a window costs less than a microsecond.
+//! The rows of all features in a window are added up, one sum for each of sixteen units. A unit
+//! counts from its own threshold on, and beside the units there is a straight line. Rows are kept
+//! as single bytes, so the whole model is about a mebibyte, and a window costs next to nothing once
+//! its rows are added up.
 
 use std::sync::Arc;
 
@@ -13,15 +14,14 @@ mod format;
 
 pub use format::{ModelError, ModelParts};
 
-/// How many units the head has.
-pub const UNITS: usize = 16;
 /// How many kinds it tells apart.
 pub const KINDS: usize = 4;
 
-/// What a window's rows add up to.
+/// What a window's rows add up to. Sixteen bits hold what a few hundred rows can add up to, but
+/// for the rarest sums, which stop at the bound.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sum {
-    pub(super) values: [i32; WIDTH],
+    pub(super) values: [i16; WIDTH],
     pub(super) features: u32,
 }
 
@@ -29,9 +29,18 @@ impl Sum {
     #[inline]
     pub(super) fn add(&mut self, other: &Self) {
         for (mine, theirs) in self.values.iter_mut().zip(other.values) {
-            *mine += theirs;
+            *mine = mine.saturating_add(theirs);
         }
         self.features += other.features;
+    }
+
+    /// Adds one row. A block has too few rows to reach the bound.
+    #[inline]
+    pub(super) fn add_row(&mut self, row: &[i8; WIDTH]) {
+        for (mine, step) in self.values.iter_mut().zip(row) {
+            *mine = mine.wrapping_add(i16::from(*step));
+        }
+        self.features += 1;
     }
 }
 
@@ -47,20 +56,18 @@ pub struct Model {
 pub struct Head {
     /// What one step of a row's byte is worth.
     pub step: f32,
-    /// Weights of each unit.
-    pub units: [[f32; WIDTH]; UNITS],
     /// What each unit starts from.
-    pub unit_bias: [f32; UNITS],
-    /// What is added to that in a wide window.
-    pub wide_bias: [f32; UNITS],
+    pub unit_bias: [f32; WIDTH],
+    /// The same in a wide window.
+    pub wide_bias: [f32; WIDTH],
     /// What each unit counts for.
-    pub out: [f32; UNITS],
+    pub out: [f32; WIDTH],
     /// The straight line beside the units.
     pub line: [f32; WIDTH],
     /// What the sum starts from.
     pub bias: f32,
     /// What each unit says about each kind.
-    pub kinds: [[f32; UNITS]; KINDS],
+    pub kinds: [[f32; WIDTH]; KINDS],
     /// What each kind starts from.
     pub kind_bias: [f32; KINDS],
     /// Slope and shift that make a probability of the sum.
@@ -82,15 +89,10 @@ impl Head {
     /// The values of the units for a scaled sum.
     #[inline]
     #[must_use]
-    pub fn activate(&self, x: &[f32; WIDTH], wide: bool) -> [f32; UNITS] {
-        let mut values = self.unit_bias;
-        if wide {
-            for (value, more) in values.iter_mut().zip(self.wide_bias) {
-                *value += more;
-            }
-        }
-        for (value, weights) in values.iter_mut().zip(&self.units) {
-            *value = (*value + dot(weights, x)).max(0.0);
+    pub fn activate(&self, x: &[f32; WIDTH], wide: bool) -> [f32; WIDTH] {
+        let mut values = if wide { self.wide_bias } else { self.unit_bias };
+        for (value, x) in values.iter_mut().zip(x) {
+            *value = (*value + x).max(0.0);
         }
         values
     }
@@ -98,7 +100,7 @@ impl Head {
     /// The score of a window before calibration.
     #[inline]
     #[must_use]
-    pub fn logit(&self, x: &[f32; WIDTH], units: &[f32; UNITS]) -> f32 {
+    pub fn logit(&self, x: &[f32; WIDTH], units: &[f32; WIDTH]) -> f32 {
         self.bias + dot(&self.line, x) + dot(&self.out, units)
     }
 
@@ -146,10 +148,9 @@ impl Model {
     }
 
     #[inline]
-    #[expect(clippy::cast_precision_loss, reason = "sums stay far below the exact range")]
     pub(super) fn scaled(&self, sum: &Sum) -> [f32; WIDTH] {
         let scale = Head::scale(sum.features) * self.head.step;
-        sum.values.map(|value| value as f32 * scale)
+        sum.values.map(|value| f32::from(value) * scale)
     }
 
     #[inline]
@@ -171,11 +172,8 @@ impl Model {
     pub(super) fn slope(&self, sum: &Sum, wide: bool) -> [f32; WIDTH] {
         let units = self.head.activate(&self.scaled(sum), wide);
         let mut slope = self.head.line;
-        let active = units.iter().zip(&self.head.units).zip(self.head.out);
-        for ((_, weights), out) in active.filter(|((unit, _), _)| **unit > 0.0) {
-            for (value, weight) in slope.iter_mut().zip(weights) {
-                *value += weight * out;
-            }
+        for ((slope, unit), out) in slope.iter_mut().zip(units).zip(self.head.out) {
+            *slope += if unit > 0.0 { out } else { 0.0 };
         }
         slope
     }

@@ -37,7 +37,7 @@ pub(super) fn read(text: &str, model: Option<&Model>) -> Scan {
         let mut block = Block::default();
         let mut tokens = 0;
         reader.read(text, &mut scan.rules, |event| match event {
-            Event::Row(row) => add(&mut block.sum, model.row(row)),
+            Event::Row(row) => block.sum.add_row(model.row(row)),
             Event::Token { start, end } => {
                 if tokens == 0 {
                     block.start = start;
@@ -58,14 +58,6 @@ pub(super) fn read(text: &str, model: Option<&Model>) -> Scan {
     }
     scan.hints = reader.hints;
     scan
-}
-
-#[inline]
-fn add(sum: &mut Sum, row: &[i8; super::features::WIDTH]) {
-    for (value, step) in sum.values.iter_mut().zip(row) {
-        *value += i32::from(*step);
-    }
-    sum.features += 1;
 }
 
 /// What a pass tells about: rows of the token that ends next, then its place.

@@ -3,12 +3,12 @@
 //! All numbers are little-endian. The head comes first and is small; the rows follow, one byte a
 //! number. A checksum guards against a file that was cut or edited.
 
-use super::{Head, KINDS, Model, UNITS};
+use super::{Head, KINDS, Model};
 use crate::injection::features::{ROW_BITS, WIDTH};
 use crate::injection::scan;
 
-const MAGIC: &[u8; 8] = b"BKSTINJ1";
-const HEAD_NUMBERS: usize = 1 + UNITS * WIDTH + 3 * UNITS + WIDTH + 1 + KINDS * UNITS + KINDS + 5;
+const MAGIC: &[u8; 8] = b"BKSTINJ2";
+const HEAD_NUMBERS: usize = 1 + 4 * WIDTH + 1 + KINDS * WIDTH + KINDS + 5;
 const ROWS: usize = 1 << ROW_BITS;
 
 /// Why a model is not used.
@@ -55,7 +55,6 @@ impl ModelParts {
         let mut put = |number: f32| body.extend_from_slice(&number.to_le_bytes());
         let head = &self.head;
         put(head.step);
-        head.units.as_flattened().iter().for_each(|n| put(*n));
         [head.unit_bias, head.wide_bias, head.out].as_flattened().iter().for_each(|n| put(*n));
         head.line.iter().for_each(|n| put(*n));
         put(head.bias);
@@ -135,7 +134,6 @@ fn read_head(numbers: &mut impl Iterator<Item = f32>) -> Option<Head> {
     }
     Some(Head {
         step: numbers.next()?,
-        units: rows(numbers)?,
         unit_bias: row(numbers)?,
         wide_bias: row(numbers)?,
         out: row(numbers)?,
