@@ -131,6 +131,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 const GRAMMAR: &[&str] = &[
     include_str!("train/grammar/attacks.txt"),
     include_str!("train/grammar/agents.txt"),
+    include_str!("train/grammar/calls.txt"),
     include_str!("train/grammar/jailbreaks.txt"),
     include_str!("train/grammar/languages.txt"),
     include_str!("train/grammar/benign.txt"),

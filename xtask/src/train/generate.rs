@@ -8,13 +8,14 @@ use super::rng::Rng;
 /// What comes out of the grammar, by section: its kind, whether it may be put into a host, and how
 /// much of it there is.
 const ATTACKS: &[(&str, &str, bool, f32)] = &[
-    ("injection", "injection", true, 0.36),
-    ("agent", "injection", true, 0.14),
+    ("injection", "injection", true, 0.30),
+    ("agent", "injection", true, 0.12),
+    ("callattack", "injection", true, 0.14),
     ("extraction", "direct", false, 0.07),
-    ("foreign", "injection", true, 0.15),
-    ("exfiltration", "exfiltration", true, 0.08),
+    ("foreign", "injection", true, 0.13),
+    ("exfiltration", "exfiltration", true, 0.07),
     ("poisoning", "tool_poisoning", false, 0.06),
-    ("jailbreak", "jailbreak", false, 0.14),
+    ("jailbreak", "jailbreak", false, 0.12),
 ];
 
 const BENIGN: &[(&str, &str, f32)] = &[
@@ -30,7 +31,7 @@ pub(super) fn attacks(grammar: &Grammar, count: usize, hosts: &[Row], rng: &mut 
     for &(section, kind, hostable, share) in ATTACKS {
         for _ in 0..times(count, share) {
             let payload = roughen(&grammar.expand(section, rng), rng);
-            let text = if hostable && rng.chance(0.6) { in_host(grammar, &payload, hosts, rng) } else { payload };
+            let text = if hostable && rng.chance(0.7) { in_host(grammar, &payload, hosts, rng) } else { payload };
             rows.push(Row { text, attack: true, source: "grammar".into(), kind: kind.into() });
         }
     }
