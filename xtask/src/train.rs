@@ -145,11 +145,11 @@ fn examples(arguments: &Arguments, rows: &[Row], grammar: &Grammar) -> Vec<Examp
     let mut all: Vec<Row> = rows.iter().filter(|row| !row.is_markless()).cloned().collect();
     all.extend(generate::attacks(grammar, arguments.generated, &hosts, &mut rng));
     all.extend(generate::benign(grammar, arguments.generated / 2, &mut rng));
-    all.iter().map(|row| example(row, &all_weights(row))).collect()
+    all.iter().map(|row| example(row, weight(row))).collect()
 }
 
 /// Sources that repeat one pattern many times count less each time.
-fn all_weights(row: &Row) -> f32 {
+fn weight(row: &Row) -> f32 {
     match (row.attack, row.source.as_str()) {
         (true, "asb" | "composed_train") => 0.4,
         (true, "bastioncorpus" | "nullsec_promptinject" | "promptinject") => 2.0,
@@ -159,9 +159,9 @@ fn all_weights(row: &Row) -> f32 {
     }
 }
 
-fn example(row: &Row, weight: &f32) -> Example {
+fn example(row: &Row, weight: f32) -> Example {
     let readings = training::readings(&row.text).into_iter().map(|(_, blocks)| blocks).collect();
-    Example { readings, attack: row.attack, kind: row.kind_index(), weight: *weight }
+    Example { readings, attack: row.attack, kind: row.kind_index(), weight }
 }
 
 fn learn(arguments: &Arguments, examples: &[Example]) -> Net {

@@ -37,6 +37,10 @@ fn phrases_only(bencher: Bencher<'_, '_>, bytes: usize) {
 #[divan::bench(args = [1024, 65_536])]
 fn outside_ascii(bencher: Bencher<'_, '_>, bytes: usize) {
     let detector = Detector::new(Sensitivity::Medium, &[]).unwrap();
-    let text: String = "Die Prüfung läuft; “später” folgt ein Bericht. Всё готово. 完成。 ".chars().cycle().take(bytes / 2).collect();
+    let text: String = "Die Prüfung läuft; “später” folgt ein Bericht. Всё готово. 完成。 "
+        .chars()
+        .cycle()
+        .take(bytes / 2)
+        .collect();
     bencher.counter(BytesCount::of_str(&text)).bench(|| detector.assess(&text));
 }

@@ -14,8 +14,8 @@ mod escape;
 mod fold;
 
 pub use decode::decodings;
-pub use fold::fold;
 pub(crate) use disguise::unleeted;
+pub use fold::fold;
 
 /// What a piece of text was hidden under.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -17,8 +17,12 @@ pub(super) struct Row {
 
 /// Reads a file of one JSON object a line.
 pub(super) fn read(path: &Path) -> Result<Vec<Row>> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    text.lines().filter(|line| !line.is_empty()).map(|line| row(line).with_context(|| path.display().to_string())).collect()
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    text.lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| row(line).with_context(|| path.display().to_string()))
+        .collect()
 }
 
 fn row(line: &str) -> Result<Row> {

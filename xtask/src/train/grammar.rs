@@ -19,7 +19,9 @@ impl Grammar {
         let mut sections: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for file in files {
             let mut section = None;
-            for line in file.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+            for line in
+                file.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+            {
                 if let Some(name) = line.strip_prefix("= ") {
                     section = Some(name.trim().to_owned());
                 } else {

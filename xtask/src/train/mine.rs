@@ -20,7 +20,7 @@ pub(super) fn keep(net: &Net, file: &Path, kept: &Path, count: usize) -> Result<
         .iter()
         .zip(lines.lines())
         .filter(|(row, _)| row.text.len() <= TEXT_BYTES_MAX)
-        .map(|(row, line)| (net.score(&example(row, &1.0)), line))
+        .map(|(row, line)| (net.score(&example(row, 1.0)), line))
         .collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
     let rest = ranked.split_off(count.min(ranked.len()));

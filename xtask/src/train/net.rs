@@ -1,4 +1,7 @@
 //! The network while it learns: the same shape as the detector's, in floating point.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::needless_range_loop, reason = "arrays of fixed size, walked within their bounds")]
 
 use bakerst_detect::injection::features::{ROW_BITS, WIDTH, windows};
 use bakerst_detect::injection::model::{Head, KINDS, ModelParts};
@@ -113,8 +116,14 @@ impl Net {
     /// One step down the slope of the loss at one window.
     fn step(&mut self, example: &Example, window: &Window, weight: f32, pace: Pace, rng: &mut Rng) {
         let blocks = &example.readings[window.reading];
-        let kept: Vec<u32> = blocks.iter().skip(window.first).take(window.count).flatten()
-            .copied().filter(|_| !rng.chance(pace.dropout)).collect();
+        let kept: Vec<u32> = blocks
+            .iter()
+            .skip(window.first)
+            .take(window.count)
+            .flatten()
+            .copied()
+            .filter(|_| !rng.chance(pace.dropout))
+            .collect();
         let (sum, features) = self.sum(&kept);
         let scale = Head::scale(features);
         let x = sum.map(|v| v * scale);

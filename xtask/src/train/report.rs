@@ -20,7 +20,7 @@ pub(super) struct Scored<'t> {
 impl<'t> Scored<'t> {
     pub(super) fn new(net: &Net, texts: &'t Texts) -> Self {
         let rows = texts.dev.iter().chain(&texts.hard);
-        Self { rows: rows.map(|row| (row, net.score(&example(row, &1.0)))).collect() }
+        Self { rows: rows.map(|row| (row, net.score(&example(row, 1.0)))).collect() }
     }
 
     fn scores(&self, want: impl Fn(&Row) -> bool) -> Vec<f32> {
@@ -51,12 +51,19 @@ impl<'t> Scored<'t> {
             groups.entry((row.attack, &row.kind, "")).or_default().push(*score);
             groups.entry((row.attack, &row.kind, &row.source)).or_default().push(*score);
         }
-        println!("{:<16} {:<24} {:>5} {:>8} {:>8} {:>8}", "kind", "source", "texts", "low", "medium", "high");
+        println!(
+            "{:<16} {:<24} {:>5} {:>8} {:>8} {:>8}",
+            "kind", "source", "texts", "low", "medium", "high"
+        );
         for ((_, kind, source), scores) in groups {
             let share = |s| metrics::share(&scores, head.threshold(s)) * 100.0;
-            let [low, medium, high] = [Sensitivity::Low, Sensitivity::Medium, Sensitivity::High].map(share);
+            let [low, medium, high] =
+                [Sensitivity::Low, Sensitivity::Medium, Sensitivity::High].map(share);
             let source = if source.is_empty() { "all" } else { source };
-            println!("{kind:<16} {source:<24} {:>5} {low:>7.1}% {medium:>7.1}% {high:>7.1}%", scores.len());
+            println!(
+                "{kind:<16} {source:<24} {:>5} {low:>7.1}% {medium:>7.1}% {high:>7.1}%",
+                scores.len()
+            );
         }
     }
 

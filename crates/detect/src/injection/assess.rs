@@ -81,7 +81,7 @@ impl Detector {
         let mut findings = Vec::new();
         if logit >= threshold || score > 0.5 {
             let start = scan.blocks.get(first).map_or(0, |block| block.start);
-            let last = scan.blocks.iter().skip(first).take(count).last();
+            let last = scan.blocks.iter().skip(first).take(count).next_back();
             let end = last.map_or(text.len(), |block| block.end);
             let shown = text.get(start..end).unwrap_or_default();
             let span = scan::heaviest(model, shown, &sum, wide);

@@ -28,27 +28,102 @@ pub(super) const RULES: &[Rule] = &[
     rule("drop-prior-orders", Injection, Low, &[(Parts::DROP, 0), (Parts::PRIOR, 4), (ORDERS, 4)]),
     rule("drop-orders-above", Injection, Low, &[(Parts::DROP, 0), (ORDERS, 4), (Parts::PRIOR, 3)]),
     rule("drop-your-orders", Injection, Medium, &[(Parts::DROP, 0), (Parts::YOU, 3), (ORDERS, 3)]),
-    rule("not-obey-orders", Injection, Medium, &[(Parts::NOT, 0), (Parts::OBEY, 2), (Parts::PRIOR.or(Parts::YOU), 3), (ORDERS, 3)]),
+    rule(
+        "not-obey-orders",
+        Injection,
+        Medium,
+        &[(Parts::NOT, 0), (Parts::OBEY, 2), (Parts::PRIOR.or(Parts::YOU), 3), (ORDERS, 3)],
+    ),
     rule("new-orders", Injection, High, &[(Parts::YOU, 0), (Parts::NEW, 1), (TASKS, 2)]),
     rule("obey-new-orders", Injection, High, &[(Parts::OBEY, 0), (Parts::NEW, 3), (ORDERS, 2)]),
-    rule("reveal-prompt", Injection, Medium, &[(Parts::REVEAL, 0), (Parts::YOU, 3), (Parts::ROLE.or(Parts::PRIOR).or(Parts::SECRET), 3), (ORDERS, 2)]),
-    rule("reveal-your-orders", Injection, High, &[(Parts::REVEAL, 0), (Parts::YOU, 3), (ORDERS, 3)]),
-    rule("keep-from-user", Injection, Medium, &[(Parts::NOT, 0), (Parts::TELL, 3), (Parts::USER, 4)]),
+    rule(
+        "reveal-prompt",
+        Injection,
+        Medium,
+        &[
+            (Parts::REVEAL, 0),
+            (Parts::YOU, 3),
+            (Parts::ROLE.or(Parts::PRIOR).or(Parts::SECRET), 3),
+            (ORDERS, 2),
+        ],
+    ),
+    rule(
+        "reveal-your-orders",
+        Injection,
+        High,
+        &[(Parts::REVEAL, 0), (Parts::YOU, 3), (ORDERS, 3)],
+    ),
+    rule(
+        "keep-from-user",
+        Injection,
+        Medium,
+        &[(Parts::NOT, 0), (Parts::TELL, 3), (Parts::USER, 4)],
+    ),
     rule("secretly-send", Exfiltration, High, &[(Parts::SECRET, 0), (Parts::SEND, 4)]),
     rule("send-loot", Exfiltration, High, &[(Parts::SEND, 0), (Parts::LOOT, 6), (Parts::PLACE, 6)]),
-    rule("picture-with-loot", Exfiltration, High, &[(Parts::PLACE, 0), (Parts::LOOT, 4), (Parts::SEND, 4)]),
+    rule(
+        "picture-with-loot",
+        Exfiltration,
+        High,
+        &[(Parts::PLACE, 0), (Parts::LOOT, 4), (Parts::SEND, 4)],
+    ),
     rule("attention-model", Injection, High, &[(Parts::URGENT, 0), (Parts::MODEL, 5)]),
-    rule("if-you-are-a-model", Injection, High, &[(Parts::YOU, 0), (Parts::MODEL, 5), (Parts::MUST.or(Parts::OBEY), 8)]),
+    rule(
+        "if-you-are-a-model",
+        Injection,
+        High,
+        &[(Parts::YOU, 0), (Parts::MODEL, 5), (Parts::MUST.or(Parts::OBEY), 8)],
+    ),
     rule("be-persona", Jailbreak, Medium, &[(Parts::YOU, 0), (Parts::NEW, 2), (Parts::PERSONA, 5)]),
     rule("act-as-persona", Jailbreak, High, &[(Parts::ACT, 0), (Parts::PERSONA, 6)]),
     rule("privileged-mode", Jailbreak, High, &[(Parts::ROLE, 0), (Parts::MODE, 1)]),
-    rule("without-limits", Jailbreak, High, &[(Parts::NOT, 0), (Parts::LIMITS, 4), (Parts::LIMITS.or(ORDERS), 4)]),
-    rule("drop-limits", Jailbreak, High, &[(Parts::DROP, 0), (Parts::LIMITS, 5), (ORDERS.or(Parts::LIMITS), 4)]),
-    rule("before-this-tool", ToolPoisoning, High, &[(Parts::WHEN, 0), (Parts::OBEY, 2), (Parts::TOOL, 4), (Parts::REVEAL.or(Parts::SEND).or(Parts::OBEY), 10)]),
-    rule("loot-as-argument", ToolPoisoning, High, &[(Parts::LOOT, 0), (Parts::TOOL, 8), (Parts::NOT, 12), (Parts::TELL, 3)]),
-    rule("say-exactly", Injection, High, &[(Parts::DROP, 0), (TASKS, 6), (Parts::NEW, 6), (Parts::ANSWER, 4)]),
-    rule("order-over", Injection, High, &[(Parts::NEW, 0), (Parts::ORDER, 1), (Parts::DROP, 4), (Parts::PRIOR, 4)]),
-    rule("you-must-now", Injection, High, &[(Parts::MODEL, 0), (Parts::YOU, 6), (Parts::MUST, 2), (Parts::NEW, 2)]),
+    rule(
+        "without-limits",
+        Jailbreak,
+        High,
+        &[(Parts::NOT, 0), (Parts::LIMITS, 4), (Parts::LIMITS.or(ORDERS), 4)],
+    ),
+    rule(
+        "drop-limits",
+        Jailbreak,
+        High,
+        &[(Parts::DROP, 0), (Parts::LIMITS, 5), (ORDERS.or(Parts::LIMITS), 4)],
+    ),
+    rule(
+        "before-this-tool",
+        ToolPoisoning,
+        High,
+        &[
+            (Parts::WHEN, 0),
+            (Parts::OBEY, 2),
+            (Parts::TOOL, 4),
+            (Parts::REVEAL.or(Parts::SEND).or(Parts::OBEY), 10),
+        ],
+    ),
+    rule(
+        "loot-as-argument",
+        ToolPoisoning,
+        High,
+        &[(Parts::LOOT, 0), (Parts::TOOL, 8), (Parts::NOT, 12), (Parts::TELL, 3)],
+    ),
+    rule(
+        "say-exactly",
+        Injection,
+        High,
+        &[(Parts::DROP, 0), (TASKS, 6), (Parts::NEW, 6), (Parts::ANSWER, 4)],
+    ),
+    rule(
+        "order-over",
+        Injection,
+        High,
+        &[(Parts::NEW, 0), (Parts::ORDER, 1), (Parts::DROP, 4), (Parts::PRIOR, 4)],
+    ),
+    rule(
+        "you-must-now",
+        Injection,
+        High,
+        &[(Parts::MODEL, 0), (Parts::YOU, 6), (Parts::MUST, 2), (Parts::NEW, 2)],
+    ),
 ];
 
 const fn rule(
@@ -79,16 +154,28 @@ pub(super) struct RuleReader {
     at: usize,
 }
 
-/// The parts that can complete a rule.
-const LAST: Parts = last_parts();
+/// The parts that complete each rule.
+const LASTS: [Parts; RULES.len()] = lasts();
+/// The parts that complete any rule.
+const LAST: Parts = any_last();
 
 #[expect(clippy::indexing_slicing, reason = "at compile time")]
-const fn last_parts() -> Parts {
-    let mut all = RULES[0].steps[RULES[0].steps.len() - 1].0;
-    let mut i = 1;
+const fn lasts() -> [Parts; RULES.len()] {
+    let mut all = [Parts::COMMON; RULES.len()];
+    let mut i = 0;
     while i < RULES.len() {
-        let steps = RULES[i].steps;
-        all = all.or(steps[steps.len() - 1].0);
+        all[i] = RULES[i].steps[RULES[i].steps.len() - 1].0;
+        i += 1;
+    }
+    all
+}
+
+#[expect(clippy::indexing_slicing, reason = "at compile time")]
+const fn any_last() -> Parts {
+    let mut all = LASTS[0];
+    let mut i = 1;
+    while i < LASTS.len() {
+        all = all.or(LASTS[i]);
         i += 1;
     }
     all
@@ -103,8 +190,10 @@ impl RuleReader {
             return;
         }
         if parts.any(LAST) && self.count > 0 {
-            for (rule, Rule { steps, .. }) in RULES.iter().enumerate() {
-                if let Some(start) = self.complete(steps, parts) {
+            for (rule, last) in LASTS.iter().enumerate() {
+                if parts.any(*last)
+                    && let Some(start) = RULES.get(rule).and_then(|rule| self.complete(rule.steps))
+                {
                     hit(RuleHit { rule, start, end: token.end });
                 }
             }
@@ -115,13 +204,10 @@ impl RuleReader {
         }
     }
 
-    /// Where the rule began, if the parts of the newest word complete it.
-    fn complete(&self, steps: &[(Parts, usize)], parts: Parts) -> Option<usize> {
+    /// Where a rule began whose last step the newest word is.
+    fn complete(&self, steps: &[(Parts, usize)]) -> Option<usize> {
         let (last, earlier) = steps.split_last()?;
-        let (last, mut room) = *last;
-        if !parts.any(last) {
-            return None;
-        }
+        let mut room = last.1;
         let (mut next_at, mut start, mut back) = (self.at, None, 1);
         for (part, next_room) in earlier.iter().rev() {
             loop {

@@ -195,7 +195,13 @@ impl<'t> Tokens<'t> {
                 Class::Symbol | Class::Ideograph => {
                     starts = true;
                     gap = mix(gap, byte);
-                    if byte < 0xe0 { 2 } else if byte < 0xf0 { 3 } else { 4 }
+                    if byte < 0xe0 {
+                        2
+                    } else if byte < 0xf0 {
+                        3
+                    } else {
+                        4
+                    }
                 }
                 _ => {
                     starts |= class == Class::Stop;

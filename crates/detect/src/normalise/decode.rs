@@ -5,6 +5,9 @@ use std::ops::Range;
 use super::escape::{self, hex_byte};
 use super::{Hints, Layer, Layered, disguise};
 
+/// A byte and where in its run it was written.
+type Decoded = (u8, Range<usize>);
+
 /// The shortest run worth decoding, in characters: twelve letters of text.
 const RUN_MIN: usize = 16;
 
@@ -40,7 +43,7 @@ fn runs(
     text: &str,
     layer: Layer,
     belongs: fn(u8) -> bool,
-    decode: fn(&str) -> Option<Vec<(u8, Range<usize>)>>,
+    decode: fn(&str) -> Option<Vec<Decoded>>,
 ) -> Option<Layered> {
     let mut out = Layered::with_capacity(layer, 0);
     let bytes = text.as_bytes();
@@ -59,7 +62,7 @@ fn runs(
 }
 
 /// Adds decoded bytes as text, if they are text.
-fn append(out: &mut Layered, decoded: &[(u8, Range<usize>)], from: usize) {
+fn append(out: &mut Layered, decoded: &[Decoded], from: usize) {
     let bytes: Vec<u8> = decoded.iter().map(|(byte, _)| *byte).collect();
     let Some(text) = readable(&bytes) else { return };
     if !out.text.is_empty() {
@@ -91,7 +94,7 @@ fn is_base64(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_')
 }
 
-fn base64(run: &str) -> Option<Vec<(u8, Range<usize>)>> {
+fn base64(run: &str) -> Option<Vec<Decoded>> {
     let mut out = Vec::with_capacity(run.len() / 4 * 3 + 3);
     for (at, quad) in run.as_bytes().chunks(4).enumerate() {
         let bits = quad.iter().try_fold(0_u32, |bits, &b| Some(bits << 6 | sextet(b)?))?;
@@ -118,7 +121,7 @@ fn sextet(b: u8) -> Option<u32> {
     }))
 }
 
-fn hex(run: &str) -> Option<Vec<(u8, Range<usize>)>> {
+fn hex(run: &str) -> Option<Vec<Decoded>> {
     let pairs = (0..run.len() / 2).map(|i| {
         let from = i * 2..i * 2 + 2;
         let byte = hex_byte(run.get(from.clone())?)?;
@@ -128,7 +131,7 @@ fn hex(run: &str) -> Option<Vec<(u8, Range<usize>)>> {
 }
 
 /// Bytes as numbers with blanks between: pairs of hexadecimal digits, or eight binary ones.
-fn numbers(run: &str) -> Option<Vec<(u8, Range<usize>)>> {
+fn numbers(run: &str) -> Option<Vec<Decoded>> {
     let mut out = Vec::new();
     let mut at = 0;
     for word in run.split(' ') {

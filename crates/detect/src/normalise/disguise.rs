@@ -30,9 +30,7 @@ fn each_letter(text: &str, layer: Layer, read: fn(char) -> char) -> Layered {
 }
 
 fn turned(c: char) -> char {
-    let turn = |first: u8| {
-        u8::try_from(c).map_or(c, |b| char::from(first + (b - first + 13) % 26))
-    };
+    let turn = |first: u8| u8::try_from(c).map_or(c, |b| char::from(first + (b - first + 13) % 26));
     match c {
         'a'..='z' => turn(b'a'),
         'A'..='Z' => turn(b'A'),
@@ -137,8 +135,8 @@ fn push_words(out: &mut Layered, picked: &[(usize, char)]) {
         let rest = picked.get(i..).unwrap_or_default();
         let spelled: String =
             rest.iter().take(WORD_MAX).map(|(_, c)| c.to_ascii_lowercase()).collect();
-        let ends = spelled.char_indices().map(|(at, c)| at + c.len_utf8());
-        let known = ends.filter(|end| *end > 1 && spelled.get(..*end).is_some_and(lexicon::knows)).last();
+        let mut ends = spelled.char_indices().map(|(at, c)| at + c.len_utf8());
+        let known = ends.rfind(|end| *end > 1 && spelled.get(..*end).is_some_and(lexicon::knows));
         let take = known.map_or(1, |end| spelled.get(..end).map_or(1, |s| s.chars().count()));
         if known.is_some() && !out.text.ends_with(' ') && !out.text.is_empty() {
             let at = rest.first().map_or(0, |(at, _)| *at);

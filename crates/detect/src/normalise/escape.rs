@@ -128,7 +128,9 @@ fn string_escape(rest: &str) -> Option<Escape> {
     let code = |digits: Option<&str>| {
         let digits = digits?;
         digits.bytes().all(|b| b.is_ascii_hexdigit()).then_some(())?;
-        char::from_u32(u32::from_str_radix(digits, 16).ok()?)
+        let c = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
+        // Bytes of a program's data are written the same way, and are no text.
+        (!c.is_control() || c.is_whitespace()).then_some(c)
     };
     Some(match rest.as_bytes().get(1)? {
         b'n' => (Some('\n'), 2),
@@ -150,7 +152,9 @@ fn ansi_sequence(rest: &str) -> Option<Escape> {
     const LEN_MAX: usize = 256;
     let bytes = rest.as_bytes();
     let len = match bytes.get(1)? {
-        b'[' => 2 + bytes.get(2..)?.iter().take(LEN_MAX).position(|b| (0x40..0x7f).contains(b))? + 1,
+        b'[' => {
+            2 + bytes.get(2..)?.iter().take(LEN_MAX).position(|b| (0x40..0x7f).contains(b))? + 1
+        }
         b']' => 2 + bytes.get(2..)?.iter().take(LEN_MAX).position(|&b| b == 7 || b == 0x1b)? + 1,
         b'(' | b')' => 3,
         _ => 2,

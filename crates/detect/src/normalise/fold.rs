@@ -54,8 +54,7 @@ impl Folding {
         }
         match c {
             // Scripts with no variants worth undoing, and where marks carry the meaning.
-            '\u{590}'..='\u{10ff}' | '\u{2e80}'..='\u{2fdf}'
-            | '\u{3040}'..='\u{d7ff}' => {
+            '\u{590}'..='\u{10ff}' | '\u{2e80}'..='\u{2fdf}' | '\u{3040}'..='\u{d7ff}' => {
                 self.out.push(c, from);
             }
             // Dashes, quotes, arrows and drawings mean what they are.
@@ -156,9 +155,20 @@ fn is_mark(c: char) -> bool {
 /// Letters that no reader sees, by what they are used for.
 fn invisible(c: char) -> Option<Layer> {
     Some(match c {
-        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}'
-        | '\u{206a}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
+        '\u{ad}'
+        | '\u{34f}'
+        | '\u{115f}'
+        | '\u{1160}'
+        | '\u{17b4}'
+        | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200d}'
+        | '\u{2060}'..='\u{2064}'
+        | '\u{206a}'..='\u{206f}'
+        | '\u{3164}'
+        | '\u{feff}'
+        | '\u{ffa0}'
+        | '\u{fff9}'..='\u{fffb}'
         | '\u{1d173}'..='\u{1d17a}' => Layer::Invisible,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
             Layer::Bidi

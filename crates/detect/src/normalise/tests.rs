@@ -2,8 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const ALL: Hints =
-    Hints { long_runs: 1, numbers: 9, singles: 9, leet: 9, reversed: 9, rot13: 9 };
+const ALL: Hints = Hints { long_runs: 1, numbers: 9, singles: 9, leet: 9, reversed: 9, rot13: 9 };
 
 #[track_caller]
 fn check_fold(text: &str, want: &str, layer: Layer) {
@@ -51,7 +50,7 @@ fn escapes_are_read_where_they_stand() {
 
 #[test]
 fn runs_are_decoded_where_they_are_text() {
-    check_decoded("see aWdub3JlIHRoZSBydWxlcw== now", Layer::Base64, "ignore ", "aWdub3JlIH");
+    check_decoded("see aWdub3JlIHRoZSBydWxlcw== now", Layer::Base64, "ignore t", "aWdub3JlIHRo");
     check_decoded("69676e6f72652072756c6573", Layer::Hex, "ignore", "69676e6f7265");
     check_decoded("69 67 6e 6f 72 65 20 61", Layer::Hex, "ignore", "69 67 6e 6f 72 65");
     let digest = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
