@@ -113,7 +113,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     scored.print(&learned.head);
     if let Some(file) = &arguments.measure {
         let texts = Texts { train: Vec::new(), dev: corpus::read(file)?, hard: Vec::new() };
-        report::Scored::new(&learned, &texts).print(&learned.head);
+        let measured = report::Scored::new(&learned, &texts);
+        measured.print(&learned.head);
+        if arguments.mistakes {
+            measured.print_mistakes(&learned.head);
+        }
     }
     if let Some(file) = &arguments.mine {
         return mine::keep(&learned, file, &own.join("mined_benign.jsonl"), arguments.mine_max);
@@ -154,7 +158,7 @@ fn weight(row: &Row) -> f32 {
         (true, "asb" | "composed_train") => 0.4,
         (true, "bastioncorpus" | "nullsec_promptinject" | "promptinject") => 2.0,
         (true, _) => 1.0,
-        (false, "grammar") => 1.0,
+        (false, "grammar") => 1.5,
         (false, _) => 1.5,
     }
 }

@@ -1,7 +1,9 @@
 //! The network while it learns: the same shape as the detector's, in floating point.
 #![expect(
     clippy::indexing_slicing,
-    clippy::needless_range_loop, reason = "arrays of fixed size, walked within their bounds")]
+    clippy::needless_range_loop,
+    reason = "arrays of fixed size, walked within their bounds"
+)]
 
 use bakerst_detect::injection::features::{ROW_BITS, WIDTH, windows};
 use bakerst_detect::injection::model::{Head, KINDS, ModelParts};
@@ -38,6 +40,8 @@ pub(super) struct Pace {
     pub(super) decay: f32,
 }
 
+/// One number in so many is cut to the greatest that a byte holds: no single word may decide.
+const CLIPPED: usize = 200;
 const HEAD_RATE: f32 = 0.02;
 
 struct Window {
@@ -196,7 +200,7 @@ impl Net {
     pub(super) fn quantise(&mut self) -> Vec<[i8; WIDTH]> {
         let mut sizes: Vec<f32> = self.rows.as_flattened().iter().map(|v| v.abs()).collect();
         sizes.sort_by(f32::total_cmp);
-        let top = sizes[sizes.len() - sizes.len() / 2000 - 1].max(1e-6);
+        let top = sizes[sizes.len() - sizes.len() / CLIPPED - 1].max(1e-6);
         let step = top / 127.0;
         #[expect(clippy::cast_possible_truncation, reason = "clamped")]
         let round = |v: f32| (v / step).round().clamp(-127.0, 127.0) as i8;
