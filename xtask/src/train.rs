@@ -158,7 +158,7 @@ fn weight(row: &Row) -> f32 {
         (true, "asb" | "composed_train") => 0.4,
         (true, "bastioncorpus" | "nullsec_promptinject" | "promptinject") => 2.0,
         (true, _) => 1.0,
-        (false, "grammar") => 1.5,
+        (false, "grammar") => 1.2,
         (false, _) => 1.5,
     }
 }
