@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::model::Sum;
 use super::rules::{RULES, RuleHit};
 use super::scan::{self, Window};
-use super::{Assessment, Detector, InjectionFinding, InjectionKind};
+use super::{Assessment, Detector, InjectionFinding, InjectionKind, Sensitivity};
 use crate::normalise::{self, Layer, Layered};
 
 /// A text is read in pieces of this size, so that memory stays bounded.
@@ -73,8 +73,10 @@ impl Detector {
         let Some(((first, count, wide, logit), sum)) = worst else { return Assessment::default() };
         let mut logit = logit;
         let threshold = model.head().threshold(self.sensitivity);
-        let decisive = scan.rules.iter().find(|hit| self.is_decisive(text, hit));
-        if decisive.is_some() {
+        // A plain wording tips the scales, but only where the model has its doubts too: manuals and
+        // code drop earlier rules all the time.
+        let doubtful = logit >= model.head().threshold(Sensitivity::High);
+        if doubtful && scan.rules.iter().any(|hit| self.is_decisive(text, hit)) {
             logit = logit.max(threshold);
         }
         let score = model.head().probability(logit);
@@ -104,7 +106,7 @@ impl Detector {
     /// Whether a rule counts by itself: at this sensitivity, and not quoted as an example.
     fn is_decisive(&self, text: &str, hit: &RuleHit) -> bool {
         let counts = RULES.get(hit.rule).is_some_and(|rule| {
-            let lowest = if self.model.is_some() { super::Sensitivity::Low } else { rule.tier };
+            let lowest = if self.model.is_some() { Sensitivity::Low } else { rule.tier };
             rule.tier == lowest && rule.tier <= self.sensitivity
         });
         counts && !is_mention(text, hit.start)
