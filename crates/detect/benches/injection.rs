@@ -2,6 +2,7 @@
 //!
 //! The text is plain prose and code with a few words that make rules look twice; what is full of
 //! disguises costs a pass more for each.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot start must say so")]
 
 use bakerst_detect::injection::{Detector, Sensitivity};
 use divan::Bencher;
