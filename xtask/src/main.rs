@@ -12,6 +12,7 @@ mod servers;
 mod soak;
 mod steps;
 mod test;
+mod train;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,11 @@ enum Task {
     /// Hold the repository against its own rules.
     #[command(after_help = "Example:\n  cargo xtask rules")]
     Rules,
+    /// Train the injection model and write it where the detector embeds it.
+    #[command(
+        after_help = "Example:\n  cargo run --release -p xtask -- train --corpus ../shared/corpora/injection"
+    )]
+    Train(train::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +60,7 @@ fn main() -> ExitCode {
         Task::Fuzz(fuzz) => fuzz.run(),
         Task::Generate { check } => generate::run(check),
         Task::Rules => rules::run(),
+        Task::Train(arguments) => train::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

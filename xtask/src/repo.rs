@@ -103,8 +103,8 @@ impl TextFile {
 
     /// Whether it holds data rather than words of ours: corpora, seeds, snapshots, lock files.
     pub(crate) fn is_data(&self) -> bool {
-        const FOLDERS: [&str; 7] =
-            ["data", "corpora", "corpus", "seeds", "snapshots", "cases", "fixtures"];
+        const FOLDERS: [&str; 8] =
+            ["data", "corpora", "corpus", "grammar", "seeds", "snapshots", "cases", "fixtures"];
         let mut parts = self.path.split('/');
         parts.any(|part| FOLDERS.contains(&part))
             || [".lock", ".snap", ".jsonl", ".csv", ".tsv"].iter().any(|e| self.path.ends_with(e))

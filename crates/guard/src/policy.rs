@@ -8,8 +8,8 @@ use bakerst_model::{
     AgentId, Code, ConversationId, Digest, Limits, ToolCall, ToolName, UnixMillis, Untrusted,
     Verdict,
 };
-use serde_json::value::RawValue;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::approval::{ApprovalRequest, AskedBecause};
 use crate::chain::Rail;

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 
 /// Judges rows of one form.
 pub(super) enum Evaluator<'c> {
-    Injection(Detector),
+    Injection(Box<Detector>),
     Redaction(Redactor),
     Commands(Box<DestructiveGate>),
     Calls(Box<Policy>, &'c Config),
@@ -31,7 +31,8 @@ impl<'c> Evaluator<'c> {
         };
         match form {
             EvalForm::Injection => {
-                Ok(Self::Injection(Detector::new(Sensitivity::Medium, &[]).map_err(unusable)?))
+                let detector = Detector::new(Sensitivity::Medium, &[]).map_err(unusable)?;
+                Ok(Self::Injection(Box::new(detector)))
             }
             EvalForm::Redaction => {
                 Ok(Self::Redaction(Redactor::new(&Kind::ALL.map(Rule::Kind)).map_err(unusable)?))
@@ -64,16 +65,13 @@ fn text_of(row: &Row) -> Result<&str, String> {
 }
 
 fn judge_injection(detector: &Detector, text: &str) -> Value {
-    let found = detector.first_finding(text);
-    let findings = found.iter().map(|found| {
+    let assessment = detector.assess(text);
+    let findings = assessment.findings.iter().map(|found| {
         let span = [code_points(text, found.span.start), code_points(text, found.span.end)];
-        json!({ "rule": found.rule, "span": span })
+        json!({ "kind": found.kind.name(), "rule": found.rule, "span": span, "weight": found.weight })
     });
-    json!({
-        "score": if found.is_some() { 1.0 } else { 0.0 },
-        "blocked": found.is_some(),
-        "findings": findings.collect::<Vec<_>>(),
-    })
+    let findings: Vec<_> = findings.collect();
+    json!({ "score": assessment.score, "blocked": assessment.blocked, "findings": findings })
 }
 
 fn judge_redaction(redactor: &Redactor, text: &str) -> Value {

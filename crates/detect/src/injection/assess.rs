@@ -1,0 +1,186 @@
+//! From a text to an assessment: chunks, readings, windows, findings.
+
+use std::ops::Range;
+
+use super::model::Sum;
+use super::rules::{RULES, RuleHit};
+use super::scan::{self, Window};
+use super::{Assessment, Detector, InjectionFinding, InjectionKind, Sensitivity};
+use crate::normalise::{self, Layer, Layered};
+
+/// A text is read in pieces of this size, so that memory stays bounded.
+const CHUNK_BYTES: usize = 1 << 16;
+/// What two neighbouring pieces share, so that no attack is cut in two.
+const OVERLAP_BYTES: usize = 1 << 10;
+/// How many disguises may lie on top of each other.
+const DEPTH_MAX: usize = 3;
+/// How many findings an assessment names.
+const FINDINGS_MAX: usize = 8;
+
+impl Detector {
+    /// What is to be thought of `text`.
+    #[must_use]
+    pub fn assess(&self, text: &str) -> Assessment {
+        let mut whole = Assessment::default();
+        for chunk in chunks(text) {
+            let piece = text.get(chunk.clone()).unwrap_or_default();
+            let mut found = self.reading(piece, 0);
+            shift(&mut found, chunk.start);
+            merge(&mut whole, found);
+        }
+        self.add_patterns(text, &mut whole);
+        whole.findings.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        whole.findings.dedup_by(|a, b| a.rule == b.rule && a.span == b.span);
+        whole.findings.truncate(FINDINGS_MAX);
+        whole
+    }
+
+    /// One piece of text, folded where it is not plain, and every reading that it hides.
+    fn reading(&self, text: &str, depth: usize) -> Assessment {
+        if text.is_ascii() {
+            return self.plain_reading(text, depth);
+        }
+        let folded = normalise::fold(text);
+        let mut found = self.plain_reading(folded.text(), depth);
+        back(&mut found, &folded, text);
+        found
+    }
+
+    fn plain_reading(&self, text: &str, depth: usize) -> Assessment {
+        let scan = scan::read(text, self.model.as_ref());
+        let mut found = self.judge(text, &scan);
+        for finding in &mut found.findings {
+            finding.layer = normalise::surrounding(text, finding.span.start);
+        }
+        if depth < DEPTH_MAX {
+            for layered in normalise::decodings(text, &scan.hints) {
+                let mut inner = self.reading(layered.text(), depth + 1);
+                back(&mut inner, &layered, text);
+                merge(&mut found, inner);
+            }
+        }
+        found
+    }
+
+    fn judge(&self, text: &str, scan: &scan::Scan) -> Assessment {
+        let Some(model) = &self.model else { return self.judge_by_rules(text, &scan.rules) };
+        let mut worst: Option<(Window, Sum)> = None;
+        for (window, sum) in scan::scored(model, &scan.blocks) {
+            if worst.is_none_or(|(best, _)| window.3 > best.3) {
+                worst = Some((window, sum));
+            }
+        }
+        let Some(((first, count, wide, logit), sum)) = worst else { return Assessment::default() };
+        let mut logit = logit;
+        let threshold = model.head().threshold(self.sensitivity);
+        // A plain wording tips the scales, but only where the model has its doubts too: manuals and
+        // code drop earlier rules all the time.
+        let doubtful = logit >= model.head().threshold(Sensitivity::High);
+        if doubtful && scan.rules.iter().any(|hit| self.is_decisive(text, hit)) {
+            logit = logit.max(threshold);
+        }
+        let score = model.head().probability(logit);
+        let mut findings = Vec::new();
+        if logit >= threshold || score > 0.5 {
+            let start = scan.blocks.get(first).map_or(0, |block| block.start);
+            let last = scan.blocks.iter().skip(first).take(count).next_back();
+            let end = last.map_or(text.len(), |block| block.end);
+            let shown = text.get(start..end).unwrap_or_default();
+            let span = scan::heaviest(model, shown, &sum, wide);
+            let kind = model.kind(&sum, wide);
+            let span = start + span.start..start + span.end;
+            findings.push(finding(kind, "model", span, score));
+            findings.extend(rule_findings(&scan.rules, &(start..end), score));
+        }
+        Assessment { score, blocked: logit >= threshold, findings }
+    }
+
+    fn judge_by_rules(&self, text: &str, hits: &[RuleHit]) -> Assessment {
+        let decisive: Vec<RuleHit> =
+            hits.iter().filter(|hit| self.is_decisive(text, hit)).copied().collect();
+        let score = if decisive.is_empty() { 0.0 } else { 0.9 };
+        let findings = rule_findings(&decisive, &(0..text.len()), score);
+        Assessment { score, blocked: !decisive.is_empty(), findings }
+    }
+
+    /// Whether a rule counts by itself: at this sensitivity, and not quoted as an example.
+    fn is_decisive(&self, text: &str, hit: &RuleHit) -> bool {
+        let counts = RULES.get(hit.rule).is_some_and(|rule| {
+            let lowest = if self.model.is_some() { Sensitivity::Low } else { rule.tier };
+            rule.tier == lowest && rule.tier <= self.sensitivity
+        });
+        counts && !is_mention(text, hit.start)
+    }
+
+    fn add_patterns(&self, text: &str, whole: &mut Assessment) {
+        if let Some(found) = self.patterns.first_match(text) {
+            let rule = format!("pattern {}", found.pattern + 1);
+            whole.findings.push(finding(InjectionKind::Injection, &rule, found.span, 1.0));
+            whole.score = 1.0;
+            whole.blocked = true;
+        }
+    }
+}
+
+/// Whether the words at a place are spoken about rather than spoken.
+fn is_mention(text: &str, at: usize) -> bool {
+    const LOOK_BACK: usize = 48;
+    let before = text.as_bytes().get(at.saturating_sub(LOOK_BACK)..at).unwrap_or_default();
+    let quoted = before.last().is_some_and(|b| matches!(b, b'"' | b'\'' | b'`' | 0x80..));
+    let names = [&b"such as"[..], b"like", b"e.g.", b"example", b"attack", b"njection", b"phrase"];
+    quoted || names.iter().any(|name| memchr::memmem::find(before, name).is_some())
+}
+
+fn rule_findings(hits: &[RuleHit], within: &Range<usize>, weight: f32) -> Vec<InjectionFinding> {
+    let inside = hits.iter().filter(|hit| within.contains(&hit.start));
+    let named = inside.filter_map(|hit| {
+        let rule = RULES.get(hit.rule)?;
+        Some(finding(rule.kind, rule.name, hit.start..hit.end, weight * 0.9))
+    });
+    named.take(FINDINGS_MAX).collect()
+}
+
+fn finding(kind: InjectionKind, rule: &str, span: Range<usize>, weight: f32) -> InjectionFinding {
+    InjectionFinding { kind, rule: rule.to_owned(), span, layer: Layer::Plain, weight }
+}
+
+/// Takes findings in a reading back to the text that it was made from.
+fn back(found: &mut Assessment, layered: &Layered, outer: &str) {
+    for finding in &mut found.findings {
+        let layer = layered.layer_at(&finding.span);
+        finding.span = layered.original(finding.span.clone());
+        if finding.layer == Layer::Plain {
+            finding.layer = layer;
+        }
+        if finding.layer == Layer::Plain {
+            finding.layer = normalise::surrounding(outer, finding.span.start);
+        }
+    }
+}
+
+fn shift(found: &mut Assessment, by: usize) {
+    for finding in &mut found.findings {
+        finding.span = finding.span.start + by..finding.span.end + by;
+    }
+}
+
+fn merge(whole: &mut Assessment, other: Assessment) {
+    whole.score = whole.score.max(other.score);
+    whole.blocked |= other.blocked;
+    whole.findings.extend(other.findings);
+    if whole.findings.len() > 4 * FINDINGS_MAX {
+        whole.findings.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        whole.findings.truncate(FINDINGS_MAX);
+    }
+}
+
+/// The pieces of a text, each ending at the end of a letter.
+fn chunks(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    let mut next = Some(0);
+    std::iter::from_fn(move || {
+        let start = next?;
+        let end = text.floor_char_boundary((start + CHUNK_BYTES).min(text.len()));
+        next = (end < text.len()).then(|| text.floor_char_boundary(end - OVERLAP_BYTES));
+        Some(start..end)
+    })
+}

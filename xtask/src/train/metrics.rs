@@ -1,0 +1,26 @@
+//! How well scores tell two sides apart.
+
+/// The score that at most a share `budget` of `benign` reaches or passes.
+pub(super) fn threshold(benign: &[f32], budget: f64) -> f32 {
+    let mut sorted = benign.to_vec();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let allowed = (sorted.len() as f64 * budget).floor() as usize;
+    sorted.get(allowed).map_or(0.0, |score| score + 1e-4)
+}
+
+/// The share of `scores` at or above `threshold`.
+#[expect(clippy::cast_precision_loss, reason = "a share")]
+pub(super) fn share(scores: &[f32], threshold: f32) -> f64 {
+    let above = scores.iter().filter(|score| **score >= threshold).count();
+    above as f64 / scores.len().max(1) as f64
+}
+
+/// The chance that an attack scores above a benign text.
+#[expect(clippy::cast_precision_loss, reason = "a share")]
+pub(super) fn auc(attacks: &[f32], benign: &[f32]) -> f64 {
+    let mut sorted = benign.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    let below: usize = attacks.iter().map(|a| sorted.partition_point(|b| b < a)).sum();
+    below as f64 / (attacks.len() * benign.len()).max(1) as f64
+}
