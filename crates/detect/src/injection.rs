@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use crate::normalise::Layer;
 use crate::pattern::{Pattern, PatternError, PatternSet};
@@ -98,6 +98,8 @@ pub struct Detector {
     sensitivity: Sensitivity,
     patterns: PatternSet,
     phrases: AhoCorasick,
+    /// The longest word of each phrase: a plain text without any of them holds no phrase.
+    anchors: AhoCorasick,
     model: Option<Model>,
 }
 
@@ -135,11 +137,28 @@ impl Detector {
         sensitivity: Sensitivity,
         patterns: &[Pattern],
     ) -> Result<Self, PatternError> {
+        let built_in = |e: aho_corasick::BuildError| PatternError::Regex {
+            pattern: "built in".into(),
+            why: e.to_string(),
+        };
+        let listed = phrases::up_to(sensitivity);
+        let anchors = listed.iter().filter_map(|p| p.split(' ').max_by_key(|word| word.len()));
+        let anchors = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(anchors)
+            .map_err(built_in)?;
         let phrases = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostFirst)
-            .build(phrases::up_to(sensitivity))
-            .map_err(|e| PatternError::Regex { pattern: "built in".into(), why: e.to_string() })?;
-        Ok(Self { sensitivity, patterns: PatternSet::new(patterns)?, phrases, model: None })
+            .build(&listed)
+            .map_err(built_in)?;
+        Ok(Self {
+            sensitivity,
+            patterns: PatternSet::new(patterns)?,
+            phrases,
+            anchors,
+            model: None,
+        })
     }
 
     /// A sign of an injection in what an agent hands to a tool, if there is one.
@@ -156,6 +175,10 @@ impl Detector {
     }
 
     fn first_phrase(&self, text: &str) -> Option<InjectionFinding> {
+        // Only letters that take no room can split a word, and none of those is ASCII.
+        if text.is_ascii() && !self.anchors.is_match(text) {
+            return None;
+        }
         let folded = phrases::Folded::of(text);
         let found = self.phrases.find_iter(folded.text()).find(|found| folded.is_bounded(found))?;
         Some(InjectionFinding {

@@ -38,9 +38,18 @@ fn call(input: &str) -> ToolCall {
     }
 }
 
+/// What makes the built-in policy one without the trained model.
+const PHRASES_ONLY: [&str; 2] =
+    ["{ sensitivity: medium }", "{ sensitivity: medium, model: false }"];
+
 /// The built-in policy, with a schema that leaves room for long arguments.
 fn policy() -> Policy {
-    let text = PolicySource::default_text().replace("maxLength: 200", "maxLength: 10000");
+    policy_of(&["", ""])
+}
+
+fn policy_of([replaced, by]: &[&str; 2]) -> Policy {
+    let text = PolicySource::default_text().replace("maxLength: 200 ", "maxLength: 10000 ");
+    let text = if replaced.is_empty() { text } else { text.replace(replaced, by) };
     compile(&text, &Registry::default())
 }
 
@@ -61,6 +70,13 @@ fn decide(policy: &Policy, call: &ToolCall) -> Decision {
 #[divan::bench(args = [200, 4096])]
 fn parse_and_decide(bencher: Bencher<'_, '_>, bytes: usize) {
     let (policy, input) = (policy(), input(bytes));
+    bencher.bench_local(|| decide(&policy, &call(black_box(&input))));
+}
+
+/// The same without the trained model.
+#[divan::bench(args = [200, 4096])]
+fn parse_and_decide_by_phrases(bencher: Bencher<'_, '_>, bytes: usize) {
+    let (policy, input) = (policy_of(&PHRASES_ONLY), input(bytes));
     bencher.bench_local(|| decide(&policy, &call(black_box(&input))));
 }
 

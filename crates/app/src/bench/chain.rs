@@ -13,29 +13,36 @@ use crate::failure::Failure;
 
 pub(super) fn measure(full: bool) -> Result<Vec<Figure>, Failure> {
     let rounds = if full { 200_000 } else { 20_000 };
-    let policy = built_in_with_room()?;
+    let policy = built_in_with_room("{ sensitivity: medium }")?;
+    let phrases = built_in_with_room("{ sensitivity: medium, model: false }")?;
     let limits = Limits::default();
     let (short, long) = (input(200), input(4096));
     let call = |input: &str| call_of("timezone_lookup", input.as_bytes(), None, &limits);
     let (short_p50, short_p99) = times(rounds, || decide(&policy, &call(black_box(&short))));
     let (long_p50, long_p99) = times(rounds, || decide(&policy, &call(black_box(&long))));
+    let (short_phrases, _) = times(rounds, || decide(&phrases, &call(black_box(&short))));
+    let (long_phrases, _) = times(rounds, || decide(&phrases, &call(black_box(&long))));
     let (short_read, _) = times(rounds, || call(black_box(&short)).is_ok());
     let (long_read, _) = times(rounds, || call(black_box(&long)).is_ok());
     let once = call(&short)?;
     Ok(vec![
         Figure::new("chain.200b.p50_ns", short_p50, "ns"),
         Figure::new("chain.200b.p99_ns", short_p99, "ns"),
+        Figure::new("chain.200b.phrases_p50_ns", short_phrases, "ns"),
         Figure::new("chain.200b.read_p50_ns", short_read, "ns"),
         Figure::new("chain.4k.p50_ns", long_p50, "ns"),
         Figure::new("chain.4k.p99_ns", long_p99, "ns"),
+        Figure::new("chain.4k.phrases_p50_ns", long_phrases, "ns"),
         Figure::new("chain.4k.read_p50_ns", long_read, "ns"),
         Figure::new("chain.off.p50_ns", off(&once), "ns"),
     ])
 }
 
-/// The built-in policy, with a schema that leaves room for long arguments.
-fn built_in_with_room() -> Result<Policy, Failure> {
+/// The built-in policy with these settings of `prompt-injection`, and a schema that leaves room for
+/// long arguments.
+fn built_in_with_room(injection: &str) -> Result<Policy, Failure> {
     let text = PolicySource::default_text().replace("maxLength: 200 ", "maxLength: 10000 ");
+    let text = text.replace("{ sensitivity: medium }", injection);
     let limits = Limits::default();
     let compiled = Node::parse_yaml(&text, limits.config_bytes_max).and_then(|node| {
         let (guardrails, tools) = (node.get("guardrails"), node.get("tools"));

@@ -9,11 +9,19 @@ use crate::config::{PatternEntry, compiled};
 use crate::{Check, Guardrail, Subject, Undecided};
 
 /// How readily, and what else to look for.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     sensitivity: Level,
     patterns: Vec<PatternEntry>,
+    /// Whether the trained model is heard beside the phrases and rules.
+    model: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { sensitivity: Level::default(), patterns: Vec::new(), model: true }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
@@ -45,7 +53,12 @@ impl PromptInjection {
             Level::Medium => Sensitivity::Medium,
             Level::High => Sensitivity::High,
         };
-        Ok(Self { detector: Detector::new(sensitivity, &compiled(&config.patterns))? })
+        let patterns = compiled(&config.patterns);
+        let detector = match config.model {
+            true => Detector::new(sensitivity, &patterns)?,
+            false => Detector::phrases_only(sensitivity, &patterns)?,
+        };
+        Ok(Self { detector })
     }
 }
 
