@@ -7,8 +7,8 @@ mod arrows;
 mod changelog;
 mod generated;
 mod invariants;
-mod limits;
 mod links;
+mod settings;
 mod source;
 mod words;
 
@@ -67,7 +67,8 @@ pub(crate) const RULES: &[Rule] = &[
     ("no numbers of issues", words::issue_numbers),
     ("no dead link in a paper", links::dead_links),
     ("generated files are up to date", generated::up_to_date),
-    ("every limit is enforced and stated", limits::enforced_and_stated),
+    ("every limit is enforced and stated", settings::limits_are_enforced),
+    ("every setting is stated", settings::stated),
     ("every changelog fragment has a kind", changelog::kinds),
     ("every invariant names its test", invariants::named_tests),
     ("every attack that is defended names its test", invariants::attack_table),

@@ -78,7 +78,12 @@ fn generated_files_are_up_to_date() {
 
 #[test]
 fn every_limit_is_enforced_and_stated() {
-    holds(limits::enforced_and_stated);
+    holds(settings::limits_are_enforced);
+}
+
+#[test]
+fn every_setting_is_stated() {
+    holds(settings::stated);
 }
 
 #[test]
@@ -231,5 +236,14 @@ fn a_limit_that_nothing_looks_at_is_found() {
         "crates/model/src/limits.rs:1: nothing looks at `tools_max`",
         "docs/configuration.md:14: `tools_max` and its default 10000 are not stated",
     ];
-    check(limits::enforced_and_stated, &files, &want);
+    check(settings::limits_are_enforced, &files, &want);
+}
+
+#[test]
+fn a_setting_that_the_paper_leaves_out_is_found() {
+    let code = "#[serde(deny_unknown_fields, default)]\nstruct Config {\n    mode: u8,\n    r#type: u8,\n}\n\
+                struct Inner {\n    other: u8,\n}\n";
+    let files = [("docs/configuration.md", "| `type` |"), ("crates/guard/src/rails/a.rs", code)];
+    let want = ["crates/guard/src/rails/a.rs:3: the setting `mode` is not stated"];
+    check(settings::stated, &files, &want);
 }

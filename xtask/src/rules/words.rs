@@ -31,7 +31,7 @@ pub(super) fn leftovers(repo: &Repo) -> Result<Vec<Finding>> {
 }
 
 /// Whether `word` stands in `line` by itself, not within a longer word.
-fn has_word(line: &str, word: &str) -> bool {
+pub(super) fn has_word(line: &str, word: &str) -> bool {
     let joins = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| {
         let before = line.get(..at).and_then(|before| before.chars().next_back());
