@@ -79,6 +79,8 @@ impl Connection {
         }
         let body = Full::new(Bytes::from(body.unwrap_or_default()));
         let request = request.body(body).map_err(io::Error::other)?;
+        // The answer before may be read while its connection still settles.
+        self.sender.ready().await.map_err(io::Error::other)?;
         let response = self.sender.send_request(request).await.map_err(io::Error::other)?;
         let status = response.status().as_u16();
         let limited = Limited::new(response.into_body(), REPLY_BYTES_MAX);
