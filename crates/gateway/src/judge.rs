@@ -1,0 +1,161 @@
+//! What every door asks of the chain: a decision, recorded before anybody hears of it.
+
+use std::time::Duration;
+
+use bakerst_guard::approval::{BookError, Claim};
+use bakerst_guard::{Answer, Asked, Decision, Outcome, Permit, Policy, Query, Refusal, Step};
+use bakerst_model::{Actor, ApprovalId, Code, Digest, Escaped, Reason, Recorded, ToolCall};
+use tokio::time::Instant;
+
+use crate::gateway::Gateway;
+use crate::identity::Caller;
+use crate::problem::Problem;
+
+/// How a call is put, beside what it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Asking<'a> {
+    /// The request for approval that it comes back for.
+    pub(crate) approval: Option<ApprovalId>,
+    /// How long the caller waits for a person.
+    pub(crate) wait: Option<Duration>,
+    /// Who asks.
+    pub(crate) caller: &'a Caller,
+    /// Where they ask, for the log.
+    pub(crate) path: &'a str,
+}
+
+/// A decision that is in the log.
+#[derive(Debug)]
+pub(crate) enum Ruled {
+    /// The call may be made, once, as it is.
+    Permitted(Recorded<Permit>),
+    /// A person is being asked.
+    Asked(Recorded<Asked>),
+    /// The call must not be made.
+    Refused(Recorded<Refusal>),
+}
+
+impl Gateway {
+    /// Decides about a call, records the decision, and only then says what it is.
+    pub(crate) async fn decide(
+        &self,
+        call: ToolCall,
+        asking: Asking<'_>,
+    ) -> Result<Ruled, Problem> {
+        let actor = Actor {
+            agent: Some(call.agent.clone()),
+            user: call.user.clone(),
+            ..asking.caller.actor()
+        };
+        let mut policy = self.policy();
+        let decision = {
+            let mut run = policy.start(&call, self.facts());
+            match run.step() {
+                Step::Done(decision) => decision,
+                Step::Need(Query::Approval(need)) => {
+                    let id = match asking.approval {
+                        Some(id) => Ok(id),
+                        None => {
+                            let now = self.clock.now();
+                            let request = policy.approval_request(&call, &run, &need, now);
+                            let opened = self.open_approval(request, &actor).await?;
+                            opened.map(|approval| approval.id)
+                        }
+                    };
+                    let answer = match id {
+                        Ok(id) => self.hear(id, call.binding(), asking).await?,
+                        Err(error) => refused(None, &error),
+                    };
+                    run.resume(answer)
+                }
+            }
+        };
+        let granted = decision.approval.filter(|_| decision.reason.code == Code::Allowed);
+        let decision = match granted {
+            // A person took their time, and the policy may be another by now.
+            Some(id) => {
+                policy = self.policy();
+                again(&policy, &call, self.facts(), id)
+            }
+            None => decision,
+        };
+        self.conclude(&policy, call, decision, actor).await
+    }
+
+    /// Records a decision.
+    async fn conclude(
+        &self,
+        policy: &Policy,
+        call: ToolCall,
+        decision: Decision,
+        actor: Actor,
+    ) -> Result<Ruled, Problem> {
+        let settled = policy.settle(call, decision, actor);
+        let settled = settled.map_err(|e| Problem::new(Code::Undecided, e.to_string()))?;
+        Ok(match settled {
+            Outcome::Permitted(permit) => Ruled::Permitted(self.ledger.record(permit).await?),
+            Outcome::Asked(asked) => Ruled::Asked(self.ledger.record(asked).await?),
+            Outcome::Refused(refusal) => Ruled::Refused(self.ledger.record(refusal).await?),
+        })
+    }
+
+    /// What a person says to the call of this binding: at once what is known, or, where the
+    /// caller waits, what becomes known in time.
+    async fn hear(
+        &self,
+        id: ApprovalId,
+        binding: Digest,
+        asking: Asking<'_>,
+    ) -> Result<Answer, Problem> {
+        let first = self.claim(id, binding).await;
+        let (Some(wait), Answer::Waiting(_)) = (asking.wait, &first) else { return Ok(first) };
+        // Where all seats are taken, nobody waits: the question stays open.
+        let Some(seat) = self.desk.seat(id) else { return Ok(first) };
+        let until = Instant::now() + wait;
+        loop {
+            // Listening begins before the claim, so that no answer falls between the two.
+            let rung = seat.bell.notified();
+            let answer = self.claim(id, binding).await;
+            let Answer::Waiting(_) = answer else { return Ok(answer) };
+            tokio::select! {
+                () = rung => self.recheck(asking.caller, asking.path).await?,
+                () = tokio::time::sleep_until(until) => return Ok(answer),
+                () = self.closing() => return Ok(answer),
+            }
+        }
+    }
+
+    /// Comes back for an approval. One that is granted is used up by this.
+    async fn claim(&self, id: ApprovalId, binding: Digest) -> Answer {
+        match self.desk.book.claim(id, binding, self.clock.now()).await {
+            Ok(Claim::Granted { .. }) => Answer::Granted(id),
+            Ok(Claim::Waiting) => Answer::Waiting(id),
+            Ok(Claim::Denied { by, note }) => {
+                let note = note.map(|note| format!(": {}", Escaped(&note))).unwrap_or_default();
+                let message = format!("`{by}` denied `{id}`{note}");
+                Answer::Refused(Some(id), Reason::new(Code::ApprovalDenied, message))
+            }
+            Ok(Claim::Expired) => Answer::Refused(Some(id), Code::ApprovalExpired.into()),
+            Ok(Claim::Mismatch) => Answer::Refused(Some(id), Code::ApprovalMismatch.into()),
+            Err(error) => refused(Some(id), &error),
+        }
+    }
+}
+
+fn refused(id: Option<ApprovalId>, error: &BookError) -> Answer {
+    Answer::Refused(id, Reason::new(error.code(), error.to_string()))
+}
+
+/// Decides once more, now that a person has agreed: what the policy in force denies stays denied.
+fn again(
+    policy: &Policy,
+    call: &ToolCall,
+    facts: bakerst_guard::Facts,
+    id: ApprovalId,
+) -> Decision {
+    let mut run = policy.start(call, facts);
+    match run.step() {
+        Step::Done(decision) => decision,
+        Step::Need(_) => run.resume(Answer::Granted(id)),
+    }
+}

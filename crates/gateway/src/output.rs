@@ -1,0 +1,113 @@
+//! What every door does with a tool's result: it is cleaned and accounted for before anybody
+//! gets it.
+
+use bakerst_guard::{OutputFinding, Policy, Sanitized};
+use bakerst_model::{
+    Accountable, Action, Actor, Code, DecisionId, Detail, Event, EventError, Recorded, ToolCall,
+    ToolName,
+};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::gateway::Gateway;
+use crate::identity::Caller;
+use crate::problem::Problem;
+
+/// How many places of a result are recorded; the rest is counted.
+const PLACES_MAX: usize = 50;
+
+/// What is known about how the tool ran.
+pub(crate) struct Told {
+    /// The decision under which it ran.
+    pub(crate) decision: Option<DecisionId>,
+    /// How long it took.
+    pub(crate) duration_ms: Option<f64>,
+    /// How long the result was before anything was taken out.
+    pub(crate) result_bytes: usize,
+}
+
+/// A result without its secrets, and the event that accounts for it.
+pub(crate) struct Executed {
+    /// The result, as it may be handed out.
+    pub(crate) sanitized: Sanitized,
+    event: Event,
+}
+
+impl Accountable for Executed {
+    fn account(&self) -> Event {
+        self.event.clone()
+    }
+}
+
+/// What the log keeps of a result: never the result itself.
+#[derive(Serialize)]
+struct ExecutedDetail<'d> {
+    tool: &'d ToolName,
+    input: Box<RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<DecisionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<f64>,
+    result_bytes: usize,
+    findings: usize,
+    #[serde(skip_serializing_if = "<[Place<'_>]>::is_empty")]
+    places: Vec<Place<'d>>,
+}
+
+/// Where something was replaced.
+#[derive(Serialize)]
+struct Place<'d> {
+    path: &'d str,
+    placeholder: &'d str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    monitored: bool,
+}
+
+impl Gateway {
+    /// Takes out what the policy names and records that; only what is recorded may be handed out.
+    pub(crate) async fn take_output(
+        &self,
+        call: &ToolCall,
+        result: Value,
+        told: Told,
+        caller: &Caller,
+    ) -> Result<Recorded<Executed>, Problem> {
+        let policy = self.policy();
+        let sanitized = policy.sanitize(result);
+        let actor =
+            Actor { agent: Some(call.agent.clone()), user: call.user.clone(), ..caller.actor() };
+        let event = account(&policy, call, &sanitized, &told, actor);
+        let event = event.map_err(|e| Problem::new(Code::OutputWithheld, e.to_string()))?;
+        Ok(self.ledger.record(Executed { sanitized, event }).await?)
+    }
+}
+
+fn account(
+    policy: &Policy,
+    call: &ToolCall,
+    sanitized: &Sanitized,
+    told: &Told,
+    actor: Actor,
+) -> Result<Event, EventError> {
+    let places = sanitized.findings.iter().take(PLACES_MAX);
+    let detail = Detail::of(&ExecutedDetail {
+        tool: &call.tool,
+        input: policy.loggable_json(call.input.expose()),
+        decision: told.decision,
+        duration_ms: told.duration_ms,
+        result_bytes: told.result_bytes,
+        findings: sanitized.findings.len(),
+        places: places.map(Place::from).collect(),
+    })?;
+    let conversation = Some(call.conversation.clone());
+    Ok(Event { action: Action::ToolExecuted, actor, conversation, detail })
+}
+
+impl<'d> From<&'d OutputFinding> for Place<'d> {
+    fn from(OutputFinding { path, placeholder, monitored }: &'d OutputFinding) -> Self {
+        // Keys of a result can be as long as their sender likes.
+        let end = path.floor_char_boundary(200);
+        Self { path: path.get(..end).unwrap_or_default(), placeholder, monitored: *monitored }
+    }
+}
