@@ -1,9 +1,13 @@
 //! The command line.
 
+mod policy;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use policy::Policy;
 
 /// Stands between an agent and everything it can touch: judges every tool call, asks a person
 /// where one must decide, records what was decided, and keeps secrets out of what comes back.
@@ -69,6 +73,9 @@ pub(crate) enum Command {
         after_help = "Example:\n  echo '{\"tool\":\"timezone_lookup\",\"input\":{\"city\":\"Tokyo\"}}' | bakerst eval calls"
     )]
     Eval(Eval),
+    /// Read a policy closely: what is wrong with it, its digest, what changed.
+    #[command(subcommand)]
+    Policy(Policy),
     /// Make, list and withdraw bearer tokens.
     #[command(subcommand)]
     Token(Token),

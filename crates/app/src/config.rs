@@ -4,17 +4,20 @@ pub(crate) mod changes;
 mod source;
 #[cfg(test)]
 mod tests;
+mod written;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use bakerst_guard::document::{Fault, Node};
-use bakerst_guard::{Policy, PolicySource, rails};
+use bakerst_guard::{Policy, PolicySource, Sections, rails};
 use bakerst_model::{Code, Limits};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use source::Source;
+use written::Text;
+pub(crate) use written::Written;
 
 /// Sections whose settings nothing would enforce yet.
 const NOT_BUILT: [&str; 12] = [
@@ -56,6 +59,9 @@ pub(crate) struct Config {
     /// The policy.
     #[serde(flatten)]
     pub(crate) policy: PolicySource,
+    /// The texts that the policy was read from.
+    #[serde(skip)]
+    pub(crate) written: Written,
 }
 
 /// Where to listen.
@@ -142,13 +148,16 @@ impl Config {
         }
         let config = match node.get("chain") {
             // A bare file of guardrails; everything else is as usual.
-            Some(_) => Self::of_parts(&Node::empty(), Some(&node), source),
-            None => Self::of_sections(&node, source)?,
+            Some(_) => {
+                let chain = Text { source: source.clone(), node };
+                Self::of_parts(source, Node::empty(), Some(chain))
+            }
+            None => Self::of_sections(node, source)?,
         };
         config.map_err(|fault| source.failure(fault))
     }
 
-    fn of_sections(node: &Node, source: &Source) -> Result<Result<Self, Fault>, Failure> {
+    fn of_sections(node: Node, source: &Source) -> Result<Result<Self, Fault>, Failure> {
         let known = [BUILT.as_slice(), NOT_BUILT.as_slice()].concat();
         let fields = node.fields(&known).map_err(|fault| source.failure(fault))?;
         for (name, section) in fields {
@@ -160,36 +169,45 @@ impl Config {
         }
         let guardrails = node.get("guardrails");
         match guardrails.and_then(|section| section.get("file")) {
-            None => Ok(Self::of_parts(node, guardrails, source)),
+            None => {
+                let chain = guardrails.cloned();
+                let chain = chain.map(|node| Text { source: source.clone(), node });
+                Ok(Self::of_parts(source, node, chain))
+            }
             Some(file) => {
-                let outer = guardrails.unwrap_or(node);
+                let outer = guardrails.unwrap_or(&node);
                 let path = outer
                     .fields(&["file"])
                     .and_then(|_| file.read::<PathBuf>())
                     .map_err(|fault| source.failure(fault))?;
                 let inner = source.beside(&path)?;
-                let inner_node = inner.guardrails_node()?;
+                let chain = inner.guardrails_text()?;
                 // Faults inside the guardrails are that file's, so it is read for itself first.
-                let limits = section(node, "limits").map_err(|fault| source.failure(fault))?;
-                PolicySource::read(Some(&inner_node), node.get("tools"), &rails::custom(), &limits)
-                    .map_err(|fault| inner.failure(fault))?;
-                Ok(Self::of_parts(node, Some(&inner_node), source))
+                let limits = section(&node, "limits").map_err(|fault| source.failure(fault))?;
+                PolicySource::read(Some(&chain.node), node.get("tools"), &rails::custom(), &limits)
+                    .map_err(|fault| chain.source.failure(fault))?;
+                Ok(Self::of_parts(source, node, Some(chain)))
             }
         }
     }
 
-    fn of_parts(node: &Node, guardrails: Option<&Node>, source: &Source) -> Result<Self, Fault> {
-        let limits: Limits = section(node, "limits")?;
+    fn of_parts(source: &Source, node: Node, chain: Option<Text>) -> Result<Self, Fault> {
+        let limits: Limits = section(&node, "limits")?;
+        let sections = Sections {
+            guardrails: chain.as_ref().map(|text| &text.node),
+            tools: node.get("tools"),
+        };
         let config = Self {
             file: source.path().map(Path::to_owned),
-            listen: section(node, "listen")?,
-            enforcement: section(node, "enforcement")?,
-            durability: section(node, "durability")?,
-            secrets: section(node, "secrets")?,
-            policy: PolicySource::read(guardrails, node.get("tools"), &rails::custom(), &limits)?,
+            listen: section(&node, "listen")?,
+            enforcement: section(&node, "enforcement")?,
+            durability: section(&node, "durability")?,
+            secrets: section(&node, "secrets")?,
+            policy: PolicySource::read_sections(&sections, &rails::custom(), &limits)?,
             limits,
+            written: Written { sections: Text { source: source.clone(), node }, guardrails: chain },
         };
-        config.check(node)?;
+        config.check(&config.written.sections.node)?;
         Ok(config)
     }
 

@@ -15,6 +15,7 @@ mod command;
 mod config;
 mod consumer;
 pub mod document;
+pub mod lint;
 mod permit;
 mod policy;
 mod rail;
@@ -28,7 +29,7 @@ pub use config::{Example, Guardrails, PatternEntry, PolicySource, RailConfig, Ra
 pub use config::{Risk, Threshold, ToolEntry};
 pub use consumer::{Passthrough, Unguarded};
 pub use permit::{Asked, Outcome, Permit, Refusal, Ruling};
-pub use policy::Policy;
+pub use policy::{Policy, Sections};
 pub use rail::{Check, Facts, Guardrail, Maker, Mode, OnError, Registry, Undecided};
 pub use sanitize::{OutputFinding, Sanitized};
 pub use subject::Subject;

@@ -38,6 +38,15 @@ pub struct Policy {
     limits: Limits,
 }
 
+/// The sections of a configuration that make a policy.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sections<'n> {
+    /// The mapping with `chain` in it.
+    pub guardrails: Option<&'n Node>,
+    /// The mapping of tools.
+    pub tools: Option<&'n Node>,
+}
+
 impl PolicySource {
     /// The built-in policy, as text: a file to start from.
     #[must_use]
@@ -55,6 +64,19 @@ impl PolicySource {
         registry: &Registry,
         limits: &Limits,
     ) -> Result<Self, Fault> {
+        Self::read_sections(&Sections { guardrails, tools }, registry, limits)
+    }
+
+    /// The same from all sections that make a policy.
+    ///
+    /// # Errors
+    /// Says what does not fit, and where.
+    pub fn read_sections(
+        sections: &Sections<'_>,
+        registry: &Registry,
+        limits: &Limits,
+    ) -> Result<Self, Fault> {
+        let Sections { guardrails, tools } = *sections;
         let built_in = Node::parse_yaml(DEFAULT, DEFAULT.len())?;
         let empty = Node::empty();
         let guardrails_given = guardrails.is_some();

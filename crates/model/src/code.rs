@@ -141,6 +141,14 @@ codes! {
     ConfigValue = "CFG-004", Operator, final, "the configuration holds a value that cannot be used", "correct the value that the message names";
     ConfigNotBuilt = "CFG-005", Operator, final, "the configuration asks for something that is not built yet", "leave it out: it would not be enforced";
     ConfigExample = "CFG-006", Operator, final, "the policy contradicts one of its own examples", "correct the policy or the example";
+    ConfigConflict = "CFG-007", Operator, final, "two rules contradict each other", "keep one of the two that the message names";
+
+    LintNeverMatches = "POL-001", Operator, final, "a rule can never match", "correct the name, or leave the rule out";
+    LintShadowed = "POL-002", Operator, final, "a rule is hidden by another", "leave one of the two out";
+    LintNoSchema = "POL-003", Operator, final, "a tool takes any arguments", "declare the tool's `schema`";
+    LintNoApproval = "POL-004", Operator, final, "a destructive tool needs nobody's approval", "leave `requires_approval` out, or limit the tool's `args`";
+    LintAllowsAll = "POL-005", Operator, final, "a rule allows everything", "name what is needed";
+    LintNotEnforced = "POL-006", Operator, final, "something is written that is not enforced", "put it in force, or leave it out";
 
     StateUnwritable = "STA-001", Operator, final, "the state folder cannot be used", "choose another with `--state`, or mend its rights";
     StateInUse = "STA-002", Operator, final, "another `bakerst` uses the state folder", "stop it first, or choose another folder with `--state`";

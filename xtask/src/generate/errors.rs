@@ -30,6 +30,12 @@ const FAMILIES: &[(&str, &str, &str)] = &[
         "What is wrong with a configuration. It is taken whole or not at all: with any of these, \
          nothing of it is in force.",
     ),
+    (
+        "POL",
+        "Reading a policy",
+        "What `bakerst policy lint` finds in a policy that loads, and that may not say what was \
+         meant.",
+    ),
     ("STA", "The state folder", "What keeps Baker Street from using its folder."),
     ("SEC", "Secrets", "What is wrong with the sealed secrets or with the key that seals them."),
     ("NET", "The network", "What keeps Baker Street from being reached, or from listening."),

@@ -6,9 +6,11 @@ use bakerst_guard::PolicySource;
 use bakerst_guard::document::{Fault, Node, Position};
 use bakerst_model::{Code, Limits};
 
+use super::written::Text;
 use crate::failure::{Failure, Place};
 
 /// A text that configuration is read from.
+#[derive(Clone, Debug)]
 pub(super) struct Source {
     path: Option<PathBuf>,
     text: String,
@@ -53,12 +55,14 @@ impl Source {
     }
 
     /// The mapping with `chain` in it, from a bare file or a ConfigMap.
-    pub(super) fn guardrails_node(&self) -> Result<Node, Failure> {
+    pub(super) fn guardrails_text(&self) -> Result<Text, Failure> {
         let node = self.parse()?;
-        match node.get("kind").and_then(Node::as_text) {
-            Some("ConfigMap") => self.config_map_entry(&node)?.parse(),
-            _ => Ok(node),
-        }
+        let source = match node.get("kind").and_then(Node::as_text) {
+            Some("ConfigMap") => self.config_map_entry(&node)?,
+            _ => return Ok(Text { source: self.clone(), node }),
+        };
+        let node = source.parse()?;
+        Ok(Text { source, node })
     }
 
     /// The file that a ConfigMap carries under `data."guardrails.yaml"`.
@@ -89,13 +93,18 @@ impl Source {
         let Fault { code, at, message, hint } = fault;
         let mut failure = Failure::usage(code, message);
         failure.hint = hint;
-        failure.place = at.map(|Position { line, column }| Place {
+        failure.place = at.map(|at| self.place(at));
+        failure
+    }
+
+    /// A place in the text, as a place in the file.
+    pub(super) fn place(&self, Position { line, column }: Position) -> Place {
+        Place {
             file: self.path.as_deref().map_or("built-in".into(), |path| path.display().to_string()),
             line: line + self.offset.0,
             column: column + self.offset.1,
             text: self.source_line(line),
-        });
-        failure
+        }
     }
 
     fn source_line(&self, line: u32) -> String {
