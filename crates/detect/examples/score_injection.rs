@@ -1,11 +1,11 @@
-//! Scores a corpus of labelled texts: `score_injection FILE...`, one JSON object a line with
-//! `text`, `label` (`injection` or `benign`), `source` and `kind`.
+//! Scores a corpus of labelled texts: `score_injection [--output|--description] FILE...`, one JSON
+//! object a line with `text`, `label` (`injection` or `benign`), `source` and `kind`.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use bakerst_detect::injection::{Detector, Sensitivity};
+use bakerst_detect::injection::{Assessment, Detector, Sensitivity};
 
 /// What became of the texts of one group.
 #[derive(Default)]
@@ -18,14 +18,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     let detector = Detector::new(Sensitivity::Medium, &[])?;
     let mut groups: BTreeMap<(bool, String, String), Group> = BTreeMap::new();
     let mut spent: Vec<(Duration, usize)> = Vec::new();
+    let mut assess: fn(&Detector, &str) -> Assessment = Detector::assess;
     for file in std::env::args().skip(1) {
+        match file.as_str() {
+            "--output" => assess = Detector::assess_output,
+            "--description" => assess = Detector::assess_description,
+            _ => {}
+        }
+        if file.starts_with("--") {
+            continue;
+        }
         for line in std::fs::read_to_string(&file)?.lines() {
             let row: serde_json::Value = serde_json::from_str(line)?;
             let field =
                 |name: &str| row.get(name).and_then(|v| v.as_str()).unwrap_or("").to_owned();
             let (text, attack) = (field("text"), field("label") == "injection");
             let begin = Instant::now();
-            let assessment = detector.assess(&text);
+            let assessment = assess(&detector, &text);
             spent.push((begin.elapsed(), text.len()));
             let kind = field("kind");
             for source in [field("source"), "all".to_owned()] {

@@ -12,9 +12,11 @@ use crate::normalise::Layer;
 use crate::pattern::{Pattern, PatternError, PatternSet};
 
 mod assess;
+mod description;
 pub mod features;
 pub mod lexicon;
 pub mod model;
+mod output;
 mod phrases;
 mod rules;
 mod scan;

@@ -17,44 +17,76 @@ const DEPTH_MAX: usize = 3;
 /// How many findings an assessment names.
 const FINDINGS_MAX: usize = 8;
 
+/// What a text is to the agent that reads it: the same words weigh more in one place than in
+/// another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Place {
+    /// Data, which may well quote an attack or speak about one.
+    Data,
+    /// A tool's description, which has no reason to.
+    Description,
+}
+
+impl Place {
+    /// A description tells the agent what to do by its nature, so the model must be surer there.
+    fn sensitivity(self, chosen: Sensitivity) -> Sensitivity {
+        match (self, chosen) {
+            (Self::Data, chosen) => chosen,
+            (Self::Description, Sensitivity::High) => Sensitivity::Medium,
+            (Self::Description, Sensitivity::Medium | Sensitivity::Low) => Sensitivity::Low,
+        }
+    }
+}
+
+impl Assessment {
+    /// Brings findings into their order and keeps the heaviest.
+    pub(super) fn settle(&mut self) {
+        self.findings.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        self.findings.dedup_by(|a, b| a.rule == b.rule && a.span == b.span);
+        self.findings.truncate(FINDINGS_MAX);
+    }
+}
+
 impl Detector {
     /// What is to be thought of `text`.
     #[must_use]
     pub fn assess(&self, text: &str) -> Assessment {
+        self.assess_at(text, Place::Data)
+    }
+
+    pub(super) fn assess_at(&self, text: &str, place: Place) -> Assessment {
         let mut whole = Assessment::default();
         for chunk in chunks(text) {
             let piece = text.get(chunk.clone()).unwrap_or_default();
-            let mut found = self.reading(piece, 0);
+            let mut found = self.reading(piece, place, 0);
             shift(&mut found, chunk.start);
             merge(&mut whole, found);
         }
         self.add_patterns(text, &mut whole);
-        whole.findings.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-        whole.findings.dedup_by(|a, b| a.rule == b.rule && a.span == b.span);
-        whole.findings.truncate(FINDINGS_MAX);
+        whole.settle();
         whole
     }
 
     /// One piece of text, folded where it is not plain, and every reading that it hides.
-    fn reading(&self, text: &str, depth: usize) -> Assessment {
+    fn reading(&self, text: &str, place: Place, depth: usize) -> Assessment {
         if text.is_ascii() {
-            return self.plain_reading(text, depth);
+            return self.plain_reading(text, place, depth);
         }
         let folded = normalise::fold(text);
-        let mut found = self.plain_reading(folded.text(), depth);
+        let mut found = self.plain_reading(folded.text(), place, depth);
         back(&mut found, &folded, text);
         found
     }
 
-    fn plain_reading(&self, text: &str, depth: usize) -> Assessment {
+    fn plain_reading(&self, text: &str, place: Place, depth: usize) -> Assessment {
         let scan = scan::read(text, self.model.as_ref());
-        let mut found = self.judge(text, &scan);
+        let mut found = self.judge(text, &scan, place);
         for finding in &mut found.findings {
             finding.layer = normalise::surrounding(text, finding.span.start);
         }
         if depth < DEPTH_MAX {
             for layered in normalise::decodings(text, &scan.hints) {
-                let mut inner = self.reading(layered.text(), depth + 1);
+                let mut inner = self.reading(layered.text(), place, depth + 1);
                 back(&mut inner, &layered, text);
                 merge(&mut found, inner);
             }
@@ -62,7 +94,7 @@ impl Detector {
         found
     }
 
-    fn judge(&self, text: &str, scan: &scan::Scan) -> Assessment {
+    fn judge(&self, text: &str, scan: &scan::Scan, place: Place) -> Assessment {
         let Some(model) = &self.model else { return self.judge_by_rules(text, &scan.rules) };
         let mut worst: Option<(Window, Sum)> = None;
         for (window, sum) in scan::scored(model, &scan.blocks) {
@@ -72,11 +104,15 @@ impl Detector {
         }
         let Some(((first, count, wide, logit), sum)) = worst else { return Assessment::default() };
         let mut logit = logit;
-        let threshold = model.head().threshold(self.sensitivity);
+        let threshold = model.head().threshold(place.sensitivity(self.sensitivity));
         // A plain wording tips the scales, but only where the model has its doubts too: manuals and
         // code drop earlier rules all the time.
         let doubtful = logit >= model.head().threshold(Sensitivity::High);
-        if doubtful && scan.rules.iter().any(|hit| self.is_decisive(text, hit)) {
+        let tips = |hit: &RuleHit| match place {
+            Place::Data => doubtful && self.is_decisive(text, hit),
+            Place::Description => is_telling(text, hit, doubtful),
+        };
+        if scan.rules.iter().any(tips) {
             logit = logit.max(threshold);
         }
         let score = model.head().probability(logit);
@@ -122,6 +158,15 @@ impl Detector {
     }
 }
 
+/// Whether a rule counts by itself in a tool's description: that which hardly any description has a
+/// reason to say, and the rest where the model has its doubts too.
+fn is_telling(text: &str, hit: &RuleHit, doubtful: bool) -> bool {
+    RULES.get(hit.rule).is_some_and(|rule| match rule.tier {
+        Sensitivity::Low | Sensitivity::Medium => true,
+        Sensitivity::High => doubtful && rule.kind != InjectionKind::Jailbreak,
+    }) && !is_mention(text, hit.start)
+}
+
 /// Whether the words at a place are spoken about rather than spoken.
 fn is_mention(text: &str, at: usize) -> bool {
     const LOOK_BACK: usize = 48;
@@ -140,7 +185,12 @@ fn rule_findings(hits: &[RuleHit], within: &Range<usize>, weight: f32) -> Vec<In
     named.take(FINDINGS_MAX).collect()
 }
 
-fn finding(kind: InjectionKind, rule: &str, span: Range<usize>, weight: f32) -> InjectionFinding {
+pub(super) fn finding(
+    kind: InjectionKind,
+    rule: &str,
+    span: Range<usize>,
+    weight: f32,
+) -> InjectionFinding {
     InjectionFinding { kind, rule: rule.to_owned(), span, layer: Layer::Plain, weight }
 }
 
