@@ -7,11 +7,13 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bakerst_audit::LogKey;
+use bakerst_audit::{About, LogKey};
 use bakerst_gateway::{Enforcement, Gateway, Ports};
 use bakerst_model::{Clock, Code};
 use bakerst_secrets::{MasterKey, SealedFile, SecretsError};
-use bakerst_store::{Approvals, Database, Durability, LogFile, StateFolder, Tokens};
+use bakerst_store::{
+    Approvals, Database, Durability, LogFile, LogFolder, LogSettings, StateFolder, Tokens,
+};
 
 use crate::cli::Global;
 use crate::clock::SystemClock;
@@ -48,8 +50,8 @@ impl Places {
     }
 
     /// The log.
-    pub(crate) fn log_file(&self) -> PathBuf {
-        StateFolder::log_path_in(&self.state)
+    pub(crate) fn log(&self) -> LogFolder {
+        LogFolder::in_state(&self.state)
     }
 
     /// The socket of the hook door.
@@ -111,7 +113,8 @@ impl Station {
             config::Durability::Strict => Durability::Strict,
             config::Durability::Batched => Durability::Batched,
         };
-        let journal = LogFile::open(&folder, log_key_of(&secret)?, durability, clock.clone())
+        let settings = LogSettings { durability, about: about(), ..LogSettings::default() };
+        let journal = LogFile::open(&folder, log_key_of(&secret)?, settings, clock.clone())
             .map_err(|e| Failure::environment(e.code(), with_causes(&e)))?;
         let database =
             Database::open(&folder).map_err(|e| Failure::environment(e.code(), with_causes(&e)))?;
@@ -137,6 +140,13 @@ impl Station {
         let opened = Gateway::open(self.ports.clone(), policy, limits, enforcement).await;
         opened.map_err(|e| Failure::environment(Code::StateBroken, with_causes(&e)))
     }
+}
+
+/// What the log's headers say of this machine.
+fn about() -> About {
+    // Without it the log is as good; it only does not say where it was written.
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    About { host: host.trim().to_owned(), policy: None }
 }
 
 fn log_key_of(secret: &bakerst_model::Secret) -> Result<LogKey, Failure> {

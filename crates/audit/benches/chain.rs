@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be set up cannot be measured")]
 
-use bakerst_audit::{Chain, LogId, LogKey, Verifier};
+use bakerst_audit::{About, Chain, LogId, LogKey, Verifier};
 use bakerst_model::{Action, Actor, ConversationId, Detail, Event, Secret, UnixMillis};
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -18,7 +18,9 @@ fn main() {
 
 fn begin() -> (Chain, Vec<u8>, LogKey) {
     let key = LogKey::new(&Secret::new(vec![7; 32])).unwrap();
-    let (chain, header) = Chain::begin(key.clone(), LogId::from_random([1; 16]), UnixMillis(0));
+    let (chain, header) =
+        Chain::begin(key.clone(), LogId::from_random([1; 16]), &About::default(), UnixMillis(0))
+            .unwrap();
     (chain, header.bytes().to_vec(), key)
 }
 

@@ -2,8 +2,9 @@
 
 use bakerst_model::{Digest, Event, Seq, UnixMillis};
 
-use crate::record::{self, Entry, PrepareError, RECORD_BYTES_MAX};
-use crate::{LogId, LogKey, header};
+use crate::header::{About, FORMAT, Header, genesis};
+use crate::record::{self, Entry, PrepareError};
+use crate::{LogId, LogKey, Verified};
 
 /// The last record of a log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,6 +22,8 @@ pub struct Head {
 #[derive(Clone, Debug)]
 pub struct Chain {
     key: LogKey,
+    log: LogId,
+    segment: u64,
     head: Head,
 }
 
@@ -37,19 +40,50 @@ pub struct OutOfOrder {
 impl Chain {
     /// Begins a new log. Its header must be written before anything else; the chain stands
     /// behind it already.
-    #[must_use]
-    pub fn begin(key: LogKey, log: LogId, at: UnixMillis) -> (Self, Entry) {
-        let mut out = Vec::new();
-        header::encode(&mut out, at, log, key.id());
-        let header = Entry::seal(out, &key, Seq(0), header::genesis(log, key.id()));
-        let head = Head { seq: header.seq(), mac: header.mac() };
-        (Self { key, head }, header)
+    ///
+    /// # Errors
+    /// When what the header says of the machine is too long.
+    pub fn begin(
+        key: LogKey,
+        log: LogId,
+        about: &About,
+        at: UnixMillis,
+    ) -> Result<(Self, Entry), PrepareError> {
+        let prev = genesis(log, key.id());
+        let header =
+            Header { format: FORMAT, log, segment: 0, key: key.id(), about: about.clone() };
+        let entry = Entry::seal(header.encode(Seq(0), at)?, &key, Seq(0), prev).bounded()?;
+        let head = Head { seq: entry.seq(), mac: entry.mac() };
+        Ok((Self { key, log, segment: 0, head }, entry))
     }
 
     /// Goes on behind a record that a [`Verifier`](crate::Verifier) has found to be the last.
     #[must_use]
-    pub fn resume(key: LogKey, head: Head) -> Self {
-        Self { key, head }
+    pub fn resume(key: LogKey, verified: &Verified) -> Self {
+        let Verified { log, segment, head, .. } = *verified;
+        Self { key, log, segment, head }
+    }
+
+    /// The header of the next segment, which is a record like any other.
+    ///
+    /// # Errors
+    /// As [`Chain::prepare`].
+    pub fn prepare_segment(&self, about: &About, at: UnixMillis) -> Result<Entry, PrepareError> {
+        let seq = Seq(self.head.seq.0.saturating_add(1));
+        let segment = self.segment.saturating_add(1);
+        let (log, key, about) = (self.log, self.key.id(), about.clone());
+        let header = Header { format: FORMAT, log, segment, key, about };
+        Entry::seal(header.encode(seq, at)?, &self.key, seq, self.head.mac).bounded()
+    }
+
+    /// Notes that the header of the next segment is in the log.
+    ///
+    /// # Errors
+    /// As [`Chain::advance`].
+    pub fn advance_segment(&mut self, written: &Entry) -> Result<(), OutOfOrder> {
+        self.advance(written)?;
+        self.segment = self.segment.saturating_add(1);
+        Ok(())
     }
 
     /// The next record. The caller writes [`Entry::bytes`] and only then calls
@@ -61,11 +95,7 @@ impl Chain {
     /// When the event is too long for a record.
     pub fn prepare(&self, at: UnixMillis, event: &Event) -> Result<Entry, PrepareError> {
         let seq = Seq(self.head.seq.0.saturating_add(1));
-        let entry = Entry::seal(record::encode(seq, at, event)?, &self.key, seq, self.head.mac);
-        match entry.bytes().len() {
-            bytes if bytes > RECORD_BYTES_MAX => Err(PrepareError::TooLong { bytes }),
-            _ => Ok(entry),
-        }
+        Entry::seal(record::encode(seq, at, event)?, &self.key, seq, self.head.mac).bounded()
     }
 
     /// Notes that an entry is in the log.

@@ -19,11 +19,13 @@ mod hex;
 mod key;
 mod line;
 mod record;
+mod source;
 mod verify;
 
 pub use chain::{Chain, Head, OutOfOrder};
-pub use header::{FORMAT, LogId};
+pub use header::{About, FORMAT, LogId};
 pub use key::{KeyId, LogKey, LogKeyError};
-pub use line::{Lines, RecordLine, lines};
+pub use line::{Lines, RecordLine, lines, seq_of};
 pub use record::{Entry, PrepareError, RECORD_BYTES_MAX};
+pub use source::{BatchMost, LogSource, RecordBatch, RecordReader, SourceError};
 pub use verify::{Fault, FaultKind, Verified, Verifier};

@@ -33,9 +33,14 @@ impl<'l> RecordLine<'l> {
         let signed = body.strip_suffix(MAC)?;
         let (body, prev) = split_digits(signed.strip_suffix(b"\"")?)?;
         let body = body.strip_suffix(PREV)?;
-        let (seq, _) = parse_number(body.strip_prefix(b"{\"seq\":")?)?;
-        Some(Self { seq: Seq(seq), prev, mac, signed })
+        Some(Self { seq: seq_of(body)?, prev, mac, signed })
     }
+}
+
+/// The place that a line claims, read off its start.
+#[must_use]
+pub fn seq_of(line: &[u8]) -> Option<Seq> {
+    parse_number(line.strip_prefix(b"{\"seq\":")?).map(|(seq, _)| Seq(seq))
 }
 
 fn split_digits(bytes: &[u8]) -> Option<(&[u8], Digest)> {

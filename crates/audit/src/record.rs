@@ -57,6 +57,14 @@ impl Entry {
         out.extend_from_slice(b"\"}\n");
         Self { bytes: out, seq, prev, mac }
     }
+
+    /// Refuses what readers would not accept.
+    pub(crate) fn bounded(self) -> Result<Self, PrepareError> {
+        match self.bytes.len() {
+            bytes if bytes > RECORD_BYTES_MAX => Err(PrepareError::TooLong { bytes }),
+            _ => Ok(self),
+        }
+    }
 }
 
 /// Why an event cannot be put into a record.
@@ -98,7 +106,10 @@ pub(crate) fn encode(seq: Seq, at: UnixMillis, event: &Event) -> Result<Vec<u8>,
     Ok(out)
 }
 
-fn push_json(out: &mut Vec<u8>, value: &impl serde::Serialize) -> Result<(), PrepareError> {
+pub(crate) fn push_json(
+    out: &mut Vec<u8>,
+    value: &impl serde::Serialize,
+) -> Result<(), PrepareError> {
     serde_json::to_writer(out, value).map_err(|e| PrepareError::NotJson(e.to_string()))
 }
 
@@ -114,7 +125,7 @@ fn push_on_one_line(out: &mut Vec<u8>, mut json: &[u8]) {
     out.extend_from_slice(json);
 }
 
-fn push_number(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn push_number(out: &mut Vec<u8>, mut number: u64) {
     let start = out.len();
     loop {
         out.push(b'0' + u8::try_from(number % 10).unwrap_or_default());

@@ -90,6 +90,10 @@ impl Fault {
 pub struct Verified {
     /// Which log.
     pub log: LogId,
+    /// The first record that was judged: 0, or the header of a later segment.
+    pub first: Seq,
+    /// Which segment the last record is in, counted from 0.
+    pub segment: u64,
     /// Its last record.
     pub head: Head,
     /// How many bytes its records take.
@@ -103,10 +107,22 @@ pub struct Verified {
 #[derive(Debug)]
 pub struct Verifier {
     key: LogKey,
-    begun: Option<(LogId, Head)>,
+    /// Where it begins: at the first record of all, or at that of a later segment.
+    first: Seq,
+    begun: Option<Begun>,
+    /// Whether the next line must be a segment's header.
+    at_header: bool,
     lines: u64,
     bytes: u64,
     suspect: Option<Suspect>,
+}
+
+/// How far the log has been judged.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    log: LogId,
+    segment: u64,
+    head: Head,
 }
 
 /// A line that does not fit, until the next one has been seen.
@@ -124,7 +140,20 @@ impl Verifier {
     /// Begins with a log's first line.
     #[must_use]
     pub fn new(key: LogKey) -> Self {
-        Self { key, begun: None, lines: 0, bytes: 0, suspect: None }
+        Self::from_segment(key, Seq(0))
+    }
+
+    /// Begins with the header of a later segment, whose number is `first`. What went before it is
+    /// taken as the header says: its `prev` is the last record of the segment before.
+    #[must_use]
+    pub fn from_segment(key: LogKey, first: Seq) -> Self {
+        let (begun, suspect) = (None, None);
+        Self { key, first, begun, at_header: true, lines: 0, bytes: 0, suspect }
+    }
+
+    /// Says that the lines that follow are those of the next segment.
+    pub fn next_segment(&mut self) {
+        self.at_header = true;
     }
 
     /// Judges the next line, which has its line end. A reader hands out the start of a line that
@@ -142,15 +171,20 @@ impl Verifier {
         let Some(record) = genuine else {
             return self.suspect(line, parsed.is_some());
         };
-        match self.begun {
-            None if record.seq == Seq(0) => self.begin(line, &record)?,
-            Some((log, head)) if follows(&record, head) => {
-                self.begun = Some((log, Head { seq: record.seq, mac: record.mac }));
-            }
-            _ => {
-                self.suspect = Some(Suspect::Misplaced(record.seq));
-                return Ok(());
-            }
+        let fits = match &self.begun {
+            None => record.seq == self.first,
+            Some(begun) => follows(&record, begun.head),
+        };
+        if !fits {
+            self.suspect = Some(Suspect::Misplaced(record.seq));
+            return Ok(());
+        }
+        let head = Head { seq: record.seq, mac: record.mac };
+        if std::mem::take(&mut self.at_header) {
+            self.begin(line, &record)?;
+        }
+        if let Some(begun) = &mut self.begun {
+            begun.head = head;
         }
         self.lines += 1;
         self.bytes += line.len() as u64;
@@ -166,7 +200,9 @@ impl Verifier {
             return Err(self.fault(self.kind(suspect, None)));
         }
         match self.begun {
-            Some((log, head)) => Ok(Verified { log, head, bytes: self.bytes }),
+            Some(Begun { log, segment, head }) => {
+                Ok(Verified { log, first: self.first, segment, head, bytes: self.bytes })
+            }
             None => Err(self.fault(FaultKind::Removed)),
         }
     }
@@ -180,7 +216,7 @@ impl Verifier {
     /// The record that belongs next.
     #[must_use]
     pub fn expected(&self) -> Seq {
-        self.begun.map_or(Seq(0), |(_, head)| Seq(head.seq.0.saturating_add(1)))
+        self.begun.map_or(self.first, |begun| Seq(begun.head.seq.0.saturating_add(1)))
     }
 
     fn begin(&mut self, line: &[u8], record: &RecordLine<'_>) -> Result<(), Fault> {
@@ -190,10 +226,16 @@ impl Verifier {
         if header.format != FORMAT {
             return Err(self.fault(FaultKind::UnknownFormat));
         }
-        if record.prev != genesis(header.log, self.key.id()) {
+        let Header { log, segment, .. } = header;
+        let in_place = match &self.begun {
+            Some(begun) => log == begun.log && segment == begun.segment.saturating_add(1),
+            None if record.seq == Seq(0) => record.prev == genesis(log, self.key.id()),
+            None => true,
+        };
+        if !in_place {
             return Err(self.fault(FaultKind::Edited));
         }
-        self.begun = Some((header.log, Head { seq: record.seq, mac: record.mac }));
+        self.begun = Some(Begun { log, segment, head: Head { seq: record.seq, mac: record.mac } });
         Ok(())
     }
 
@@ -202,7 +244,7 @@ impl Verifier {
         if !line.ends_with(b"\n") && line.len() <= RECORD_BYTES_MAX {
             return Err(self.fault(FaultKind::Torn));
         }
-        if let (None, Some(header)) = (self.begun, Header::parse(line)) {
+        if let (None, Some(header)) = (&self.begun, Header::parse(line)) {
             if header.format != FORMAT {
                 return Err(self.fault(FaultKind::UnknownFormat));
             }
@@ -216,8 +258,8 @@ impl Verifier {
 
     fn kind(&self, suspect: Suspect, next: Option<&RecordLine<'_>>) -> FaultKind {
         let expected = self.expected();
-        let next_fits = next.is_some_and(|next| match self.begun {
-            Some((_, head)) => follows(next, head),
+        let next_fits = next.is_some_and(|next| match &self.begun {
+            Some(begun) => follows(next, begun.head),
             None => next.seq == expected,
         });
         let next_passes_over_one =

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use bakerst_audit::{Chain, Fault, FaultKind, LogId, LogKey, RECORD_BYTES_MAX, Verified, Verifier};
+use bakerst_audit::{
+    About, Chain, Entry, Fault, FaultKind, LogId, LogKey, RECORD_BYTES_MAX, Verified, Verifier,
+};
 use bakerst_model::{
     Action, Actor, Code, ConversationId, Detail, Event, Secret, Seq, UnixMillis, UserId,
 };
@@ -23,10 +25,14 @@ fn event(detail: &impl serde::Serialize) -> Event {
     }
 }
 
+fn begin(id: u8, key: &LogKey) -> (Chain, Entry) {
+    let (log, about) = (LogId::from_random([id; 16]), About::default());
+    Chain::begin(key.clone(), log, &about, UnixMillis(0)).unwrap()
+}
+
 /// The lines of a log with a header and `events` events.
 fn log(id: u8, key: &LogKey, events: u64) -> Vec<Vec<u8>> {
-    let (mut chain, header) =
-        Chain::begin(key.clone(), LogId::from_random([id; 16]), UnixMillis(0));
+    let (mut chain, header) = begin(id, key);
     let mut lines = vec![header.bytes().to_vec()];
     for n in 1..=events {
         // The clock goes back now and then.
@@ -66,7 +72,7 @@ fn replace(line: &mut Vec<u8>, from: &str, to: &str) {
 fn a_log_reads_as_lines_of_json() {
     let lines = log(1, &key(1), 1);
     let header: serde_json::Value = serde_json::from_slice(&lines[0]).unwrap();
-    assert_eq!(header["action"], "system.log_begun");
+    assert_eq!(header["action"], "system.segment_begun");
     assert_eq!(header["detail"]["log"], "01".repeat(16));
     let text = String::from_utf8(lines[1].clone()).unwrap();
     let before = r#"{"seq":1,"timestamp":"2026-02-24T09:30:00.001Z","category":"tool","action":"tool.allowed","actor":{"name":"system","user":"ann \"quoted\""},"conversation":"c-1","detail":{"n":1},"prev":""#;
@@ -155,13 +161,13 @@ fn a_log_of_another_key_says_so() {
         "line 1, where record 0 belongs: the log was written with another key"
     );
     let mut lines = log(1, &key(1), 3);
-    replace(&mut lines[0], "\"format\":1", "\"format\":7");
+    replace(&mut lines[0], "\"format\":2", "\"format\":7");
     assert_eq!(verify(&key(1), &lines.concat()).unwrap_err().kind, FaultKind::UnknownFormat);
 }
 
 #[test]
 fn entries_advance_only_in_order() {
-    let (mut chain, _) = Chain::begin(key(1), LogId::from_random([1; 16]), UnixMillis(0));
+    let (mut chain, _) = begin(1, &key(1));
     let first = chain.prepare(UnixMillis(1), &event(&json!({}))).unwrap();
     let rival = chain.prepare(UnixMillis(2), &event(&json!({}))).unwrap();
     chain.advance(&first).unwrap();
@@ -173,7 +179,7 @@ fn entries_advance_only_in_order() {
 
 #[test]
 fn a_detail_cannot_break_its_line_or_grow_past_the_bound() {
-    let (chain, _) = Chain::begin(key(1), LogId::from_random([1; 16]), UnixMillis(0));
+    let (chain, _) = begin(1, &key(1));
     let spread = RawValue::from_string("{\"a\":\r\n1,\n\"b\":\"x\\n\"\n}".into()).unwrap();
     let entry = chain.prepare(UnixMillis(1), &event(&spread)).unwrap();
     assert_eq!(bakerst_audit::lines(entry.bytes()).count(), 1);

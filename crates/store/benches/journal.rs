@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bakerst_audit::LogKey;
 use bakerst_model::{Action, Actor, Clock, Detail, Event, Journal as _, Secret, UnixMillis};
-use bakerst_store::{Durability, LogFile, StateFolder, verify_log};
+use bakerst_store::{Durability, LogFile, LogFolder, LogSettings, StateFolder, verify_log};
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use tempfile::TempDir;
@@ -43,7 +43,8 @@ fn key() -> LogKey {
 
 fn open(folder: &TempDir, durability: Durability) -> LogFile {
     let folder = StateFolder::open(folder.path()).unwrap();
-    LogFile::open(&folder, key(), durability, Arc::new(Noon)).unwrap()
+    let settings = LogSettings { durability, ..LogSettings::default() };
+    LogFile::open(&folder, key(), settings, Arc::new(Noon)).unwrap()
 }
 
 fn runtime() -> Runtime {
@@ -108,7 +109,7 @@ fn open_100_mb(bencher: Bencher<'_, '_>) {
         runtime.block_on(log.append(event())).unwrap();
     }
     drop(log);
-    let verified = verify_log(&StateFolder::log_path_in(folder.path()), &key()).unwrap().verified;
+    let verified = verify_log(&LogFolder::in_state(folder.path()), &key()).unwrap().verified;
     assert!((490..=510).contains(&(verified.bytes / 200_000)), "{verified:?}");
     let open = || open(&folder, Durability::Strict);
     bencher.counter(BytesCount::new(verified.bytes)).bench_local(open);

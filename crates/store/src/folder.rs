@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use bakerst_model::Code;
 
+use crate::LogFolder;
+
 /// A state folder that no other process uses while this one holds it.
 ///
 /// What is opened inside it keeps the lock too, so that it is let go of only after the last write.
@@ -77,14 +79,8 @@ impl StateFolder {
 
     /// The log.
     #[must_use]
-    pub fn log_path(&self) -> PathBuf {
-        Self::log_path_in(&self.path)
-    }
-
-    /// The log in a state folder that this process does not hold, to read.
-    #[must_use]
-    pub fn log_path_in(folder: &Path) -> PathBuf {
-        folder.join("audit").join("log.jsonl")
+    pub fn log(&self) -> LogFolder {
+        LogFolder::in_state(&self.path)
     }
 
     /// Keeps the folder locked for as long as it lives.

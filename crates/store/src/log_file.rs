@@ -1,4 +1,4 @@
-//! The log: one file that only grows, written by one process.
+//! The log: segments that only grow, written by one process. [`LogFolder`] says how they lie.
 //!
 //! A record is written in place under a lock, which is a copy into the page cache and takes
 //! microseconds. Under [`Durability::Strict`] the appender then waits for a thread that syncs the
@@ -9,27 +9,27 @@
 //! again before anybody is answered, and where that is not possible, or a sync fails, the log
 //! closes until a restart has looked at what is there. A failed sync is never tried again: the
 //! operating system may have dropped the very pages that it could not write.
-//!
-//! The file is not preallocated, though that would save a quarter of a sync: it would end in
-//! zeros, and `tail -f` and log shippers could no longer read it while it is written.
 
 mod recover;
+mod rotate;
+mod source;
 mod sync;
 
+use std::error::Error;
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use bakerst_audit::{Chain, Entry, Fault, LogId, LogKey};
+use bakerst_audit::{About, Chain, Entry, Fault, LogId, LogKey};
 use bakerst_model::{Clock, Code, Event, Journal, JournalError, Pending, Seq};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
-use self::recover::Recovered;
-use crate::StateFolder;
+use self::recover::{Opening, Recovered};
+use crate::{LogFolder, StateFolder, Synced};
 
 /// The most appends that wait for a sync at once; more are refused.
 pub const WAITING_MAX: usize = 16_384;
@@ -43,6 +43,27 @@ pub enum Durability {
     /// The record is with the operating system and reaches the disk within about a tenth of a
     /// second. It outlives the process, but not a power cut in that time.
     Batched,
+}
+
+/// How a log is written.
+#[derive(Clone, Debug, Default)]
+pub struct LogSettings {
+    /// What an answer means.
+    pub durability: Durability,
+    /// How long a segment may become before the next one is begun.
+    pub segment_bytes: SegmentBytes,
+    /// What headers say of the machine and the policy.
+    pub about: About,
+}
+
+/// How long a segment may become.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SegmentBytes(pub u64);
+
+impl Default for SegmentBytes {
+    fn default() -> Self {
+        Self(64 << 20)
+    }
 }
 
 /// Why a log cannot be used.
@@ -70,12 +91,33 @@ pub enum LogError {
     #[error("the audit log does not verify: {0}")]
     DoesNotVerify(Fault),
     /// Its end is torn in a way that no crash explains.
-    #[error("the audit log is damaged: {bytes} bytes from byte {offset} on are no records")]
+    #[error(
+        "the audit log `{path}` is damaged: {bytes} bytes from byte {offset} on are no records"
+    )]
     Damaged {
+        /// The segment.
+        path: PathBuf,
         /// Where the damage begins.
         offset: u64,
         /// How much there is from there on.
         bytes: u64,
+    },
+    /// A segment is gone, or its end is.
+    #[error("the audit log `{path}` does not end where the next segment, {next}, goes on")]
+    Disjoint {
+        /// The segment that ends too early.
+        path: PathBuf,
+        /// The first record of the next one.
+        next: Seq,
+    },
+    /// A log of one file, as it was before there were segments.
+    #[error(
+        "the audit log `{path}` is of an earlier form: verify it with the `bakerst` that wrote it, \
+         then move it elsewhere; a new log is begun in its place"
+    )]
+    EarlierForm {
+        /// The file.
+        path: PathBuf,
     },
     /// The log could not be begun or repaired.
     #[error("cannot begin or repair the audit log: {0}")]
@@ -89,7 +131,8 @@ impl LogError {
         match self {
             Self::Read { .. } | Self::Write { .. } | Self::Begin(_) => Code::LogUnwritable,
             Self::DoesNotVerify(fault) => fault.code(),
-            Self::Damaged { .. } => Code::LogTampered,
+            Self::Damaged { .. } | Self::Disjoint { .. } => Code::LogTampered,
+            Self::EarlierForm { .. } => Code::LogOfEarlierForm,
         }
     }
 }
@@ -112,8 +155,8 @@ pub struct Cut {
     pub after: Seq,
     /// How many bytes were cut.
     pub bytes: u64,
-    /// Where they were kept, unless there was nothing but zeros.
-    pub kept_in: Option<PathBuf>,
+    /// Where they were kept.
+    pub kept_in: PathBuf,
 }
 
 /// How a log fares.
@@ -147,13 +190,20 @@ impl LogFile {
     pub fn open(
         folder: &StateFolder,
         key: LogKey,
-        durability: Durability,
+        settings: LogSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, LogError> {
-        let recovered = recover::recover(&folder.log_path(), key, &*clock)?;
-        let Recovered { file, chain, end, opened } = recovered;
-        let shared = Shared::new(file, State::new(chain, end), durability, clock);
+        let log = folder.log();
+        let opening = Opening { folder: &log, key, about: &settings.about, clock: &*clock };
+        let Recovered { file, chain, segment, end, opened } = opening.recover()?;
+        let live = Live { file: Arc::new(file), segment, end };
         let failed = |error: io::Error| LogError::Begin(error.to_string());
+        let shared = Shared::new(log, State::new(chain, live), settings, clock).map_err(failed)?;
+        // What was found is on the disk: it was synced when it was opened.
+        let state = shared.lock();
+        let found = state.written();
+        drop(state);
+        shared.publish(found).map_err(failed)?;
         Self::start(shared, opened, Some(folder.lock())).map_err(failed)
     }
 
@@ -193,8 +243,11 @@ impl fmt::Debug for LogFile {
 
 /// What appenders and the syncing thread share.
 struct Shared {
-    file: File,
-    durability: Durability,
+    folder: LogFolder,
+    settings: LogSettings,
+    synced: watch::Sender<Synced>,
+    /// Where other processes learn how far the log is on the disk.
+    note: File,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     /// Rung when there is something to sync, and when the log stops.
@@ -203,14 +256,22 @@ struct Shared {
 
 struct State {
     chain: Chain,
-    /// Where the next record goes: the end of the last whole one.
-    end: u64,
+    live: Live,
     /// Those whose record is written, but not yet known to be on the disk.
     waiting: Vec<Waiting>,
     /// Whether anything was written since the last sync began.
     dirty: bool,
     stopping: bool,
     closed: Option<Arc<str>>,
+}
+
+/// The live segment.
+struct Live {
+    file: Arc<File>,
+    /// Its first record.
+    segment: Seq,
+    /// Where the next record goes: the end of the last whole one.
+    end: u64,
 }
 
 struct Waiting {
@@ -225,9 +286,15 @@ enum Written {
 }
 
 impl State {
-    fn new(chain: Chain, end: u64) -> Self {
+    fn new(chain: Chain, live: Live) -> Self {
         let (waiting, dirty, stopping) = (Vec::new(), false, false);
-        Self { chain, end, waiting, dirty, stopping, closed: None }
+        Self { chain, live, waiting, dirty, stopping, closed: None }
+    }
+
+    /// How far the log is written: what a sync that begins now makes durable.
+    fn written(&self) -> Synced {
+        let Live { segment, end, .. } = self.live;
+        Synced { seq: self.chain.head().seq, segment, bytes: end }
     }
 
     /// Takes nothing more. The first reason stands.
@@ -237,8 +304,25 @@ impl State {
 }
 
 impl Shared {
-    fn new(file: File, state: State, durability: Durability, clock: Arc<dyn Clock>) -> Self {
-        Self { file, durability, clock, state: Mutex::new(state), bell: Condvar::new() }
+    fn new(
+        folder: LogFolder,
+        state: State,
+        settings: LogSettings,
+        clock: Arc<dyn Clock>,
+    ) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let note = options.write(true).create(true).truncate(false).mode(0o600);
+        let note = note.open(folder.synced_path())?;
+        let nothing = Synced { seq: Seq(0), segment: Seq(0), bytes: 0 };
+        let (synced, state) = (watch::Sender::new(nothing), Mutex::new(state));
+        Ok(Self { folder, settings, synced, note, clock, state, bell: Condvar::new() })
+    }
+
+    /// Says how far the log is on the disk, to those in this process and in others.
+    fn publish(&self, synced: Synced) -> io::Result<()> {
+        self.note.write_all_at(synced.to_note().as_bytes(), 0)?;
+        self.synced.send_replace(synced);
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -254,11 +338,16 @@ impl Shared {
             let full = format!("{WAITING_MAX} appends wait for the disk already");
             return Err(JournalError::Unwritable(full.into()));
         }
-        let entry = state.chain.prepare(self.clock.now(), event);
-        let entry = entry.map_err(|error| JournalError::Unwritable(error.to_string().into()))?;
+        let unwritable = |error: &dyn Error| JournalError::Unwritable(error.to_string().into());
+        let at = self.clock.now();
+        let mut entry = state.chain.prepare(at, event).map_err(|error| unwritable(&error))?;
+        if state.live.is_full(&entry, self.settings.segment_bytes) {
+            self.rotate(&mut state)?;
+            entry = state.chain.prepare(at, event).map_err(|error| unwritable(&error))?;
+        }
         self.write(&mut state, &entry)?;
         let was_idle = !std::mem::replace(&mut state.dirty, true);
-        let written = match self.durability {
+        let written = match self.settings.durability {
             Durability::Batched => Written::Answered(entry.seq()),
             Durability::Strict => {
                 let (answer, answered) = oneshot::channel();
@@ -275,8 +364,8 @@ impl Shared {
 
     /// Writes an entry whole or not at all.
     fn write(&self, state: &mut State, entry: &Entry) -> Result<(), JournalError> {
-        if let Err(error) = self.file.write_all_at(entry.bytes(), state.end) {
-            return Err(match self.file.set_len(state.end) {
+        if let Err(error) = state.live.file.write_all_at(entry.bytes(), state.live.end) {
+            return Err(match state.live.file.set_len(state.live.end) {
                 Ok(()) => JournalError::Unwritable(error.to_string().into()),
                 Err(cut) => state.close(&format!(
                     "a record could not be written ({error}), nor what was written of it cut ({cut})"
@@ -286,7 +375,7 @@ impl Shared {
         if let Err(error) = state.chain.advance(entry) {
             return Err(state.close(&error.to_string()));
         }
-        state.end += entry.bytes().len() as u64;
+        state.live.end += entry.bytes().len() as u64;
         Ok(())
     }
 }

@@ -15,7 +15,9 @@ use bakerst_audit::{FaultKind, LogKey};
 use bakerst_model::{
     Action, Actor, Clock, Code, Detail, Event, Journal as _, Secret, Seq, UnixMillis,
 };
-use bakerst_store::{Durability, LogError, LogFile, StateFolder, verify_log};
+use bakerst_store::{
+    Durability, LogError, LogFile, LogFolder, LogSettings, StateFolder, verify_log,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -39,7 +41,8 @@ fn event(detail: &Value) -> Event {
 
 fn open_with(path: &Path, key: LogKey, durability: Durability) -> Result<LogFile, LogError> {
     let folder = StateFolder::open(path).unwrap();
-    LogFile::open(&folder, key, durability, Arc::new(Jumpy(AtomicU64::new(0))))
+    let settings = LogSettings { durability, ..LogSettings::default() };
+    LogFile::open(&folder, key, settings, Arc::new(Jumpy(AtomicU64::new(0))))
 }
 
 fn open(path: &Path) -> LogFile {
@@ -47,7 +50,11 @@ fn open(path: &Path) -> LogFile {
 }
 
 fn log_path(folder: &TempDir) -> PathBuf {
-    StateFolder::log_path_in(folder.path())
+    log_folder(folder).segment_path(Seq(0))
+}
+
+fn log_folder(folder: &TempDir) -> LogFolder {
+    LogFolder::in_state(folder.path())
 }
 
 fn records(path: &Path) -> Vec<Value> {
@@ -75,7 +82,7 @@ async fn a_log_goes_on_after_a_restart() {
         assert_eq!(log.append(event(&json!({}))).await.unwrap(), Seq(next));
         assert_eq!(log.health().head, Seq(next));
     }
-    let report = verify_log(&log_path(&folder), &key(1)).unwrap();
+    let report = verify_log(&log_folder(&folder), &key(1)).unwrap();
     assert_eq!((report.verified.head.seq, report.torn_bytes), (Seq(6), 0));
     let seqs: Vec<_> = records(&log_path(&folder)).iter().map(|r| r["seq"].clone()).collect();
     assert_eq!(seqs, [0, 1, 2, 3, 4, 5, 6]);
@@ -89,7 +96,7 @@ async fn batched_records_are_there_after_a_restart_too() {
         assert_eq!(log.append(event(&json!({ "n": n }))).await.unwrap(), Seq(n));
     }
     drop(log);
-    assert_eq!(verify_log(&log_path(&folder), &key(1)).unwrap().verified.head.seq, Seq(100));
+    assert_eq!(verify_log(&log_folder(&folder), &key(1)).unwrap().verified.head.seq, Seq(100));
 }
 
 #[tokio::test]
@@ -104,10 +111,10 @@ async fn a_record_torn_at_any_byte_is_cut_and_nothing_whole_is_lost() {
         let log = open(folder.path());
         let cut = log.opened().cut.clone().unwrap();
         assert_eq!((cut.after, cut.bytes), (Seq(2), (end - last) as u64));
-        assert_eq!(fs::read(cut.kept_in.unwrap()).unwrap(), bytes[last..end]);
+        assert_eq!(fs::read(cut.kept_in).unwrap(), bytes[last..end]);
         assert_eq!(log.append(event(&json!({}))).await.unwrap(), Seq(4));
         drop(log);
-        assert_eq!(verify_log(&log_path(&folder), &key(1)).unwrap().verified.head.seq, Seq(4));
+        assert_eq!(verify_log(&log_folder(&folder), &key(1)).unwrap().verified.head.seq, Seq(4));
         let records = records(&log_path(&folder));
         assert_eq!(records[1]["detail"]["n"], 1);
         assert_eq!(records[3]["action"], "system.log_repaired");
@@ -128,7 +135,7 @@ async fn a_header_torn_at_any_byte_is_begun_anew() {
         assert!(log.opened().begun);
         assert_eq!(log.append(event(&json!({}))).await.unwrap(), Seq(1));
         drop(log);
-        verify_log(&log_path(&folder), &key(1)).unwrap();
+        verify_log(&log_folder(&folder), &key(1)).unwrap();
     }
 }
 
@@ -146,21 +153,23 @@ async fn pages_lost_in_a_power_cut_are_cut_with_what_follows_them() {
     assert!(cut.bytes > 4096 && cut.after > Seq(5), "{cut:?}");
     assert_eq!(log.append(event(&json!({}))).await.unwrap(), Seq(cut.after.0 + 2));
     drop(log);
-    verify_log(&path, &key(1)).unwrap();
+    verify_log(&log_folder(&folder), &key(1)).unwrap();
     let end = bytes.len() - 300;
-    assert_eq!(
-        fs::read(cut.kept_in.unwrap()).unwrap(),
-        bytes[bytes.len() - usize::try_from(cut.bytes).unwrap()..end]
+    assert!(
+        fs::read(cut.kept_in).unwrap() == bytes[end - usize::try_from(cut.bytes).unwrap()..end]
     );
 }
 
 #[tokio::test]
-async fn zeros_at_the_end_are_cut_and_not_kept() {
+async fn zeros_at_the_end_are_room_and_nothing_else() {
     let folder = filled(2).await;
     OpenOptions::new().append(true).open(log_path(&folder)).unwrap().write_all(&[0; 99]).unwrap();
     let log = open(folder.path());
-    let cut = log.opened().cut.clone().unwrap();
-    assert_eq!((cut.after, cut.bytes, cut.kept_in), (Seq(2), 99, None));
+    assert_eq!(log.opened().cut, None);
+    assert_eq!(log.append(event(&json!({}))).await.unwrap(), Seq(3));
+    drop(log);
+    let report = verify_log(&log_folder(&folder), &key(1)).unwrap();
+    assert_eq!((report.verified.head.seq, report.torn_bytes), (Seq(3), 0));
 }
 
 #[tokio::test]
@@ -182,7 +191,7 @@ fn refused(folder: &TempDir, key: &LogKey) -> (Code, u64, FaultKind) {
     let refused = open_with(folder.path(), key.clone(), Durability::Strict).unwrap_err();
     let code = refused.code();
     let LogError::DoesNotVerify(fault) = refused else { unreachable!("{refused}") };
-    let LogError::DoesNotVerify(same) = verify_log(&log_path(folder), key).unwrap_err() else {
+    let LogError::DoesNotVerify(same) = verify_log(&log_folder(folder), key).unwrap_err() else {
         unreachable!("verifying and opening judge alike")
     };
     assert_eq!(fault, same);
@@ -216,7 +225,7 @@ async fn a_log_that_is_being_written_can_be_verified() {
     let log = open(folder.path());
     let mut file = OpenOptions::new().append(true).open(log_path(&folder)).unwrap();
     file.write_all(b"{\"seq\":3").unwrap();
-    let report = verify_log(&log_path(&folder), &key(1)).unwrap();
+    let report = verify_log(&log_folder(&folder), &key(1)).unwrap();
     assert_eq!((report.verified.head.seq, report.torn_bytes), (Seq(2), 8));
     drop(log);
 }
@@ -281,7 +290,10 @@ fn a_full_disk_refuses_and_loses_nothing() {
         told.lines().filter_map(|line| line.strip_prefix("acknowledged ")).next_back();
     let acknowledged: u64 = acknowledged.unwrap().parse().unwrap();
     assert!(acknowledged > 50, "{told}");
-    assert_eq!(verify_log(&log_path(&folder), &key(1)).unwrap().verified.head.seq.0, acknowledged);
+    assert_eq!(
+        verify_log(&log_folder(&folder), &key(1)).unwrap().verified.head.seq.0,
+        acknowledged
+    );
     let log = open(folder.path());
     assert_eq!(log.opened().cut, None, "what did not fit was cut off at once");
 }

@@ -23,9 +23,9 @@ pub(crate) fn run(audit: &Audit, global: &Global) -> Outcome {
 }
 
 fn verify(places: &Places, json: bool) -> Outcome {
-    let report = verify_log(&places.log_file(), &places.log_key()?)
+    let report = verify_log(&places.log(), &places.log_key()?)
         .map_err(|e| Failure::new(Exit::Refused, e.code(), station::with_causes(&e)))?;
-    let Verified { log, head, bytes } = report.verified;
+    let Verified { log, head, bytes, .. } = report.verified;
     if json {
         print::json(&json!({
             "verified": true,
@@ -48,16 +48,21 @@ fn verify(places: &Places, json: bool) -> Outcome {
 
 fn tail(places: &Places, lines: usize, json: bool) -> Outcome {
     let unreadable = |error: io::Error| {
-        let file = places.log_file();
-        let message = format!("cannot read the audit log `{}`: {error}", file.display());
+        let folder = places.log();
+        let message = format!("cannot read the audit log `{}`: {error}", folder.path().display());
         Failure::environment(Code::StateUnwritable, message)
     };
-    let mut log = LogLines::new(File::open(places.log_file()).map_err(unreadable)?);
     let mut last = VecDeque::new();
-    while let Some(line) = log.next_line().map_err(unreadable)? {
-        last.push_back(line.to_owned());
-        if last.len() > lines {
-            last.pop_front();
+    for segment in places.log().segments().map_err(unreadable)? {
+        let mut log = LogLines::new(File::open(&segment.path).map_err(unreadable)?);
+        while let Some(line) = log.next_line().map_err(unreadable)? {
+            if line.contains(&0) {
+                break;
+            }
+            last.push_back(line.to_owned());
+            if last.len() > lines {
+                last.pop_front();
+            }
         }
     }
     for line in last {

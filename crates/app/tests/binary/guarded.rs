@@ -112,7 +112,8 @@ fn what_comes_back_loses_its_secrets_and_keeps_its_shape() {
     assert_eq!(answer["result"], clean);
     assert_eq!(answer["findings"].as_array().unwrap().len(), 2);
     server.stop();
-    let log = std::fs::read_to_string(home.state().join("audit/log.jsonl")).unwrap();
+    let log =
+        std::fs::read_to_string(home.state().join("audit/00000000000000000000.jsonl")).unwrap();
     assert!(!log.contains(&key) && !log.contains("ann@example.com"), "a secret is in the log");
     assert!(log.contains("tool.executed"));
 }
@@ -124,7 +125,8 @@ fn secrets_in_a_calls_input_do_not_reach_the_log() {
     let key = ["gh", "p_", "abcdefghijklmnopqrstuvwxyz0123456789"].concat();
     server.before(&call("secret_update", json!({ "name": "ci", "value": key })));
     server.stop();
-    let log = std::fs::read_to_string(home.state().join("audit/log.jsonl")).unwrap();
+    let log =
+        std::fs::read_to_string(home.state().join("audit/00000000000000000000.jsonl")).unwrap();
     assert!(log.contains("secret_update") && !log.contains(&key));
 }
 
@@ -153,7 +155,7 @@ fn the_log_verifies_and_a_changed_byte_is_found() {
     let tail = stdout(&home.run(&["audit", "tail", "-n", "5", "--json"]));
     assert_eq!(tail.lines().count(), 5);
 
-    let path = home.state().join("audit/log.jsonl");
+    let path = home.state().join("audit/00000000000000000000.jsonl");
     let log = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, log.replace("city 7", "city 8")).unwrap();
     assert_eq!(failure(&home.run(&["audit", "verify"])), "1 AUD-003");
@@ -184,7 +186,7 @@ fn a_process_that_is_killed_loses_nothing_that_it_answered() {
 fn a_torn_last_record_is_cut_off_and_the_repair_is_recorded() {
     let home = Home::new();
     home.up(&[]).stop();
-    let path = home.state().join("audit/log.jsonl");
+    let path = home.state().join("audit/00000000000000000000.jsonl");
     let mut log = std::fs::read(&path).unwrap();
     log.extend_from_slice(b"{\"seq\":99,\"timest");
     std::fs::write(&path, log).unwrap();
@@ -197,7 +199,7 @@ fn a_torn_last_record_is_cut_off_and_the_repair_is_recorded() {
 fn a_log_that_was_taken_away_raises_an_alarm() {
     let home = Home::new();
     home.up(&[]).stop();
-    std::fs::remove_file(home.state().join("audit/log.jsonl")).unwrap();
+    std::fs::remove_file(home.state().join("audit/00000000000000000000.jsonl")).unwrap();
     home.up(&[]).stop();
     let tail = stdout(&home.run(&["audit", "tail", "--json"]));
     assert!(tail.contains("the audit log that was here is gone"), "{tail}");

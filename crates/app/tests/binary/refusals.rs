@@ -134,7 +134,7 @@ fn another_master_key_opens_nothing() {
 fn a_log_that_was_changed_is_not_written_to() {
     let home = Home::new();
     home.up(&[]).stop();
-    let path = home.state().join("audit/log.jsonl");
+    let path = home.state().join("audit/00000000000000000000.jsonl");
     let log = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, log.replace("system.started", "system.stopped")).unwrap();
     assert_eq!(failure(&home.run(&["up", "--listen", "127.0.0.1:0"])), "3 AUD-003");

@@ -1,63 +1,203 @@
-//! Opening a log: every record is verified, and an end that a crash has torn is cut off.
+//! Opening a log: every record of the live segment is verified, and an end that a crash has torn
+//! is cut off.
 //!
 //! A crash tears a log in two ways. A process that dies leaves the start of a line. A power cut
 //! may also keep a later page of the file and lose an earlier one, which then reads as zeros; no
 //! record holds a zero byte, so a line with one was never whole on the disk, and nothing from
 //! there on was ever answered as durable. Anything else that does not verify is not a crash.
+//!
+//! Sealed segments were on the disk before the next one was begun, so no crash touches them; that
+//! the live one follows the last of them is checked here, and what is in them by `audit verify`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use bakerst_audit::{Chain, LogId, LogKey, RECORD_BYTES_MAX, Verified, Verifier};
-use bakerst_model::{Action, Actor, Clock, Detail, Event};
+use bakerst_audit::{
+    About, Chain, Entry, LogId, LogKey, RECORD_BYTES_MAX, RecordLine, Verified, Verifier,
+};
+use bakerst_model::{Action, Actor, Clock, Detail, Event, Seq};
 use memchr::memchr;
 use serde::Serialize;
 
 use super::{Cut, LogError, Opened};
-use crate::LogLines;
 use crate::folder::sync_folder;
+use crate::{LogFolder, LogLines, Segment};
 
 /// The longest torn end that a crash explains: what may be written between two syncs.
 const TEAR_BYTES_MAX: u64 = 16 << 20;
 
-/// The longest start of a header. A file without a whole record that is longer was more than a
-/// log that was about to be begun.
-const HEADER_BYTES_MAX: u64 = 512;
+/// The longest header.
+const HEADER_BYTES_MAX: usize = 16 << 10;
 
 /// A log that is ready to be written.
 pub(super) struct Recovered {
     pub(super) file: File,
     pub(super) chain: Chain,
+    /// The live segment, by its first record.
+    pub(super) segment: Seq,
+    /// Where the next record goes in it.
     pub(super) end: u64,
     pub(super) opened: Opened,
 }
 
-/// Verifies the log at `path` and repairs its end, or begins it.
-pub(super) fn recover(path: &Path, key: LogKey, clock: &dyn Clock) -> Result<Recovered, LogError> {
-    let write = |source| LogError::Write { path: path.to_owned(), source };
-    let read = |source| LogError::Read { path: path.to_owned(), source };
-    let mut options = OpenOptions::new();
-    let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    let file = file.map_err(write)?;
-    let bytes = file.metadata().map_err(read)?.len();
-    let recovered = match scan(path, &file, &key, bytes)? {
-        Some(verified) if verified.bytes == bytes => return Ok(resume(file, key, &verified)),
-        Some(verified) => repair(path, resume(file, key, &verified), bytes, clock)?,
-        None if bytes <= HEADER_BYTES_MAX => begin(path, file, key, clock)?,
-        None => return Err(LogError::Damaged { offset: 0, bytes }),
-    };
-    recovered.file.sync_all().map_err(write)?;
-    path.parent().map_or(Ok(()), sync_folder).map_err(write)?;
-    Ok(recovered)
+/// What a log is opened with.
+pub(super) struct Opening<'o> {
+    pub(super) folder: &'o LogFolder,
+    pub(super) key: LogKey,
+    pub(super) about: &'o About,
+    pub(super) clock: &'o dyn Clock,
 }
 
-/// Verifies up to where the log ends or is torn; `None` when there is not even a header.
-fn scan(path: &Path, file: &File, key: &LogKey, bytes: u64) -> Result<Option<Verified>, LogError> {
+impl Opening<'_> {
+    /// Verifies the live segment and repairs its end, or begins the log.
+    pub(super) fn recover(self) -> Result<Recovered, LogError> {
+        let folder = self.folder;
+        let read = |source| LogError::Read { path: folder.path().to_owned(), source };
+        let segments = folder.segments().map_err(read)?;
+        let recovered = match segments.as_slice() {
+            [] if folder.single_file().exists() => {
+                return Err(LogError::EarlierForm { path: folder.single_file() });
+            }
+            [] => self.begin()?,
+            [before @ .., live] => self.go_on(before.last(), live)?,
+        };
+        let write = |source| LogError::Write { path: folder.path().to_owned(), source };
+        recovered.file.sync_all().map_err(write)?;
+        sync_folder(folder.path()).map_err(write)?;
+        Ok(recovered)
+    }
+
+    fn go_on(self, before: Option<&Segment>, live: &Segment) -> Result<Recovered, LogError> {
+        let path = live.path.as_path();
+        let file = open_to_write(path)?;
+        let read = |source| LogError::Read { path: path.to_owned(), source };
+        let bytes = file.metadata().map_err(read)?.len();
+        let Some(scanned) = scan(path, &file, &self.key, live.first)? else {
+            return match before {
+                _ if !is_torn_header(&file).map_err(read)? => {
+                    Err(LogError::Damaged { path: path.to_owned(), offset: 0, bytes })
+                }
+                None if live.first == Seq(0) => self.begin(),
+                None => Err(LogError::Damaged { path: path.to_owned(), offset: 0, bytes }),
+                Some(before) => self.begin_again(before, live, file),
+            };
+        };
+        if let Some(before) = before {
+            check_joint(before, &scanned)?;
+        }
+        let verified = scanned.verified;
+        let opened = Opened { log: verified.log, begun: false, cut: None };
+        let chain = Chain::resume(self.key.clone(), &verified);
+        let log = Recovered { file, chain, segment: live.first, end: verified.bytes, opened };
+        let torn = torn_end(&log.file, log.end).map_err(read)?;
+        if torn.len() as u64 > TEAR_BYTES_MAX {
+            let bytes = torn.len() as u64;
+            return Err(LogError::Damaged { path: path.to_owned(), offset: log.end, bytes });
+        }
+        match torn.is_empty() {
+            true => Ok(log),
+            false => self.repair(path, log, &torn),
+        }
+    }
+
+    fn begin(self) -> Result<Recovered, LogError> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| LogError::Begin(error.to_string()))?;
+        let log = LogId::from_random(random);
+        let begun = Chain::begin(self.key, log, self.about, self.clock.now());
+        let (chain, header) = begun.map_err(|error| LogError::Begin(error.to_string()))?;
+        let path = self.folder.segment_path(Seq(0));
+        let file = open_to_write(&path)?;
+        write_header(&path, &file, &header)?;
+        let (segment, end) = (Seq(0), header.bytes().len() as u64);
+        let opened = Opened { log, begun: true, cut: None };
+        Ok(Recovered { file, chain, segment, end, opened })
+    }
+
+    /// A crash came between the making of a segment and its header: it is begun once more.
+    fn begin_again(
+        self,
+        before: &Segment,
+        live: &Segment,
+        file: File,
+    ) -> Result<Recovered, LogError> {
+        let earlier = open_to_write(&before.path)?;
+        let scanned = scan(&before.path, &earlier, &self.key, before.first)?;
+        let verified = scanned.map(|scanned| scanned.verified);
+        let follows = verified.filter(|v| v.head.seq.0.checked_add(1) == Some(live.first.0));
+        let Some(verified) = follows else {
+            let path = before.path.clone();
+            return Err(LogError::Damaged { path, offset: 0, bytes: 0 });
+        };
+        let mut chain = Chain::resume(self.key, &verified);
+        let begin = |error: &dyn std::error::Error| LogError::Begin(error.to_string());
+        let header = chain.prepare_segment(self.about, self.clock.now());
+        let header = header.map_err(|error| begin(&error))?;
+        write_header(&live.path, &file, &header)?;
+        chain.advance_segment(&header).map_err(|error| begin(&error))?;
+        let opened = Opened { log: verified.log, begun: false, cut: None };
+        let end = header.bytes().len() as u64;
+        Ok(Recovered { file, chain, segment: live.first, end, opened })
+    }
+
+    /// Puts a record of the repair where the torn end was. The record is written before the rest
+    /// is cut, so that no crash in between leaves a repair that nobody finds.
+    fn repair(self, path: &Path, mut log: Recovered, torn: &[u8]) -> Result<Recovered, LogError> {
+        let write = |source| LogError::Write { path: path.to_owned(), source };
+        let begin = |error: &dyn std::error::Error| LogError::Begin(error.to_string());
+        let after = log.chain.head().seq;
+        let kept_name = format!("cut-after-{after}.bin");
+        let kept_path = path.with_file_name(&kept_name);
+        keep(torn, &kept_path).map_err(write)?;
+        let cut_bytes = torn.len() as u64;
+        let detail = RepairDetail { after: after.0, cut_bytes, kept_in: &kept_name };
+        let detail = Detail::of(&detail).map_err(|error| begin(&error))?;
+        let (action, actor) = (Action::LogRepaired, Actor::system());
+        let event = Event { action, actor, conversation: None, detail };
+        let entry = log.chain.prepare(self.clock.now(), &event).map_err(|error| begin(&error))?;
+        log.file.write_all_at(entry.bytes(), log.end).map_err(write)?;
+        log.end += entry.bytes().len() as u64;
+        log.file.set_len(log.end).map_err(write)?;
+        log.chain.advance(&entry).map_err(|error| begin(&error))?;
+        log.opened.cut = Some(Cut { after, bytes: cut_bytes, kept_in: kept_path });
+        Ok(log)
+    }
+}
+
+#[derive(Serialize)]
+struct RepairDetail<'c> {
+    after: u64,
+    cut_bytes: u64,
+    kept_in: &'c str,
+}
+
+fn open_to_write(path: &Path) -> Result<File, LogError> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    file.map_err(|source| LogError::Write { path: path.to_owned(), source })
+}
+
+fn write_header(path: &Path, file: &File, header: &Entry) -> Result<(), LogError> {
+    let written = file.set_len(0).and_then(|()| file.write_all_at(header.bytes(), 0));
+    written.map_err(|source| LogError::Write { path: path.to_owned(), source })
+}
+
+/// What the whole records of a segment prove, and how it is joined to the one before.
+struct Scanned {
+    verified: Verified,
+    joint: RecordJoint,
+}
+
+/// The record that a segment's header names as the one before it.
+type RecordJoint = bakerst_model::Digest;
+
+/// Verifies up to where a segment ends or is torn; `None` when there is not even a header.
+fn scan(path: &Path, file: &File, key: &LogKey, first: Seq) -> Result<Option<Scanned>, LogError> {
     let mut lines = LogLines::new(file);
-    let mut verifier = Verifier::new(key.clone());
-    let mut offset = 0;
+    let mut verifier = Verifier::from_segment(key.clone(), first);
+    let mut joint = None;
     let unreadable = |source| LogError::Read { path: path.to_owned(), source };
     while let Some(line) = lines.next_line().map_err(unreadable)? {
         let endless = line.len() > RECORD_BYTES_MAX;
@@ -65,82 +205,69 @@ fn scan(path: &Path, file: &File, key: &LogKey, bytes: u64) -> Result<Option<Ver
             break;
         }
         verifier.record(line).map_err(LogError::DoesNotVerify)?;
-        offset += line.len() as u64;
+        joint = joint.or_else(|| RecordLine::parse(line).map(|header| header.prev));
     }
-    if bytes - offset > TEAR_BYTES_MAX {
-        return Err(LogError::Damaged { offset, bytes: bytes - offset });
+    let Some(joint) = joint else { return Ok(None) };
+    let verified = verifier.finish().map_err(LogError::DoesNotVerify)?;
+    Ok(Some(Scanned { verified, joint }))
+}
+
+/// Holds the last record of a sealed segment against what the next one says it follows.
+fn check_joint(before: &Segment, live: &Scanned) -> Result<(), LogError> {
+    let read = |source| LogError::Read { path: before.path.clone(), source };
+    let mut file = File::open(&before.path).map_err(read)?;
+    let bytes = file.metadata().map_err(read)?.len();
+    let from = bytes.saturating_sub(RECORD_BYTES_MAX as u64 + 1);
+    let mut end = Vec::new();
+    file.seek(SeekFrom::Start(from)).map_err(read)?;
+    file.read_to_end(&mut end).map_err(read)?;
+    let last = bakerst_audit::lines(&end).last().and_then(RecordLine::parse);
+    let joined = last.is_some_and(|last| {
+        last.mac == live.joint && last.seq.0.checked_add(1) == Some(live.verified.first.0)
+    });
+    match joined {
+        true => Ok(()),
+        false => Err(LogError::Disjoint { path: before.path.clone(), next: live.verified.first }),
     }
-    match offset {
-        0 => Ok(None),
-        _ => verifier.finish().map(Some).map_err(LogError::DoesNotVerify),
-    }
 }
 
-fn resume(file: File, key: LogKey, verified: &Verified) -> Recovered {
-    let opened = Opened { log: verified.log, begun: false, cut: None };
-    Recovered { file, chain: Chain::resume(key, verified.head), end: verified.bytes, opened }
-}
-
-fn begin(path: &Path, file: File, key: LogKey, clock: &dyn Clock) -> Result<Recovered, LogError> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| LogError::Begin(error.to_string()))?;
-    let log = LogId::from_random(random);
-    let (chain, header) = Chain::begin(key, log, clock.now());
-    let written = file.set_len(0).and_then(|()| file.write_all_at(header.bytes(), 0));
-    written.map_err(|source| LogError::Write { path: path.to_owned(), source })?;
-    let opened = Opened { log, begun: true, cut: None };
-    Ok(Recovered { file, chain, end: header.bytes().len() as u64, opened })
-}
-
-#[derive(Serialize)]
-struct RepairDetail<'c> {
-    after: u64,
-    cut_bytes: u64,
-    kept_in: Option<&'c str>,
-}
-
-/// Puts a record of the repair where the torn end was. The record is written before the rest is
-/// cut, so that no crash in between leaves a repair that nobody finds.
-fn repair(
-    path: &Path,
-    mut log: Recovered,
-    bytes: u64,
-    clock: &dyn Clock,
-) -> Result<Recovered, LogError> {
-    let write = |source| LogError::Write { path: path.to_owned(), source };
-    let begin = |error: &dyn std::error::Error| LogError::Begin(error.to_string());
-    let after = log.chain.head().seq;
-    let kept_name = format!("cut-after-{after}.bin");
-    let kept_path = path.with_file_name(&kept_name);
-    let kept = keep(&log.file, log.end, &kept_path).map_err(write)?;
-    let cut_bytes = bytes - log.end;
-    let kept_in = kept.then_some(kept_name.as_str());
-    let detail = RepairDetail { after: after.0, cut_bytes, kept_in };
-    let detail = Detail::of(&detail).map_err(|error| begin(&error))?;
-    let (action, actor) = (Action::LogRepaired, Actor::system());
-    let event = Event { action, actor, conversation: None, detail };
-    let entry = log.chain.prepare(clock.now(), &event).map_err(|error| begin(&error))?;
-    log.file.write_all_at(entry.bytes(), log.end).map_err(write)?;
-    log.end += entry.bytes().len() as u64;
-    log.file.set_len(log.end).map_err(write)?;
-    log.chain.advance(&entry).map_err(|error| begin(&error))?;
-    log.opened.cut = Some(Cut { after, bytes: cut_bytes, kept_in: kept.then_some(kept_path) });
-    Ok(log)
-}
-
-/// Copies what will be cut to a file beside the log, for whoever wants to know what it was.
-fn keep(mut log: &File, from: u64, path: &Path) -> io::Result<bool> {
+/// What follows the last whole record, without the zeros at its end.
+fn torn_end(mut file: &File, from: u64) -> io::Result<Vec<u8>> {
     let mut torn = Vec::new();
-    log.seek(SeekFrom::Start(from))?;
-    log.take(TEAR_BYTES_MAX).read_to_end(&mut torn)?;
-    let end = torn.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    torn.truncate(end);
-    if torn.is_empty() {
-        return Ok(false);
+    file.seek(SeekFrom::Start(from))?;
+    let mut buffer = vec![0; 1 << 20];
+    let mut zeros = 0;
+    loop {
+        let read = file.read(&mut buffer)?;
+        let part = buffer.get(..read).unwrap_or_default();
+        let Some(last) = part.iter().rposition(|byte| *byte != 0) else {
+            match read {
+                0 => return Ok(torn),
+                _ => zeros += read,
+            }
+            continue;
+        };
+        torn.resize(torn.len() + std::mem::take(&mut zeros), 0);
+        torn.extend(part.iter().take(last + 1));
+        zeros = read - last - 1;
+        if torn.len() as u64 > TEAR_BYTES_MAX {
+            return Ok(torn);
+        }
     }
+}
+
+/// Whether a segment without a whole header is one that was about to be begun: its header is on
+/// the disk before anything else is written, so there is no more than a part of one line.
+fn is_torn_header(file: &File) -> io::Result<bool> {
+    let torn = torn_end(file, 0)?;
+    let ends_early = memchr(b'\n', &torn).is_some_and(|end| end + 1 < torn.len());
+    Ok(torn.len() <= HEADER_BYTES_MAX && !ends_early)
+}
+
+/// Keeps what will be cut in a file beside the log, for whoever wants to know what it was.
+fn keep(torn: &[u8], path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let kept = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    kept.write_all_at(&torn, 0)?;
-    kept.sync_all()?;
-    Ok(true)
+    kept.write_all_at(torn, 0)?;
+    kept.sync_all()
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bakerst_model::{JournalError, Seq};
 
 use super::{Durability, LogFile, Opened, Shared, State, Waiting, in_doubt};
+use crate::Synced;
 
 /// How long a record that was answered may stay off the disk under [`Durability::Batched`].
 const BATCH_PAUSE: Duration = Duration::from_millis(100);
@@ -42,20 +43,20 @@ impl Drop for LogFile {
 
 impl Shared {
     fn sync_until_stopped(&self) {
-        while let Some(batch) = self.next_batch() {
-            match self.file.sync_data() {
-                Ok(()) => answer(batch),
-                Err(error) => return self.fail(batch, &error),
+        while let Some(Batch { waiting, file, written }) = self.next_batch() {
+            match file.sync_data().and_then(|()| self.publish(written)) {
+                Ok(()) => answer(waiting),
+                Err(error) => return self.fail(waiting, &error),
             }
         }
     }
 
     /// Waits until there is something to sync and takes all who wait. Their records are written,
     /// so that the sync which begins now covers them; whoever comes later waits for the next.
-    fn next_batch(&self) -> Option<Vec<Waiting>> {
+    fn next_batch(&self) -> Option<Batch> {
         let idle = |state: &mut State| !state.dirty && !state.stopping;
         let mut state = self.bell.wait_while(self.lock(), idle).unwrap_or_else(in_doubt);
-        if self.durability == Durability::Batched && !state.stopping {
+        if self.settings.durability == Durability::Batched && !state.stopping {
             let going_on = |state: &mut State| !state.stopping;
             let waited = self.bell.wait_timeout_while(state, BATCH_PAUSE, going_on);
             state = match waited {
@@ -65,7 +66,8 @@ impl Shared {
         }
         state.dirty.then(|| {
             state.dirty = false;
-            std::mem::take(&mut state.waiting)
+            let (file, written) = (state.live.file.clone(), state.written());
+            Batch { waiting: std::mem::take(&mut state.waiting), file, written }
         })
     }
 
@@ -80,6 +82,14 @@ impl Shared {
             send(waiting, |_| Err(closed.clone()));
         }
     }
+}
+
+/// What one sync covers. Whatever was written to an earlier segment was synced when that was
+/// sealed.
+struct Batch {
+    waiting: Vec<Waiting>,
+    file: Arc<File>,
+    written: Synced,
 }
 
 fn answer(batch: Vec<Waiting>) {

@@ -24,9 +24,13 @@ fn log_on(device: &str, durability: Durability) -> LogFile {
     let file = OpenOptions::new().read(true).write(true).open(device).unwrap();
     let log = LogId::from_random([1; 16]);
     let key = LogKey::new(&Secret::new(vec![7; 32])).unwrap();
-    let (chain, header) = Chain::begin(key, log, UnixMillis(0));
-    let state = State::new(chain, header.bytes().len() as u64);
-    let shared = Shared::new(file, state, durability, Arc::new(Noon));
+    let (chain, header) = Chain::begin(key, log, &About::default(), UnixMillis(0)).unwrap();
+    let (file, end) = (Arc::new(file), header.bytes().len() as u64);
+    let state = State::new(chain, Live { file, segment: Seq(0), end });
+    let outer = tempfile::tempdir().unwrap();
+    let folder = StateFolder::open(outer.path()).unwrap().log();
+    let settings = LogSettings { durability, ..LogSettings::default() };
+    let shared = Shared::new(folder, state, settings, Arc::new(Noon)).unwrap();
     LogFile::start(shared, Opened { log, begun: true, cut: None }, None).unwrap()
 }
 
