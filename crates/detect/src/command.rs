@@ -42,6 +42,8 @@ const FUEL_BYTES: usize = 4 * TEXT_BYTES_MAX;
 const WHYS_MAX: usize = 16;
 /// How many different programs are told apart.
 const PROGRAMS_MAX: usize = 64;
+/// How many words of invocations are kept, all of them together.
+const INVOCATION_WORDS_MAX: usize = 4096;
 /// The longest quotation in a reason, in characters.
 const WORDS_CHARS_MAX: usize = 120;
 
@@ -113,6 +115,18 @@ pub enum Programs {
     CannotTell(&'static str),
 }
 
+/// One command that would run, one statement, or what a piece of code calls.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Invocation {
+    /// Its words as the program gets them, the program's own name first. Of code, the calls and
+    /// the strings.
+    pub words: Vec<String>,
+    /// What it amounts to by itself.
+    pub effect: Effect,
+    /// Whether it only says what it would do, or how it is used.
+    pub rehearsal: bool,
+}
+
 /// What [`read`] found.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Reading {
@@ -122,6 +136,16 @@ pub struct Reading {
     pub reasons: Vec<Why>,
     /// What would be started.
     pub programs: Programs,
+    /// What would be run, word by word; none where that is more than is kept.
+    pub invocations: Option<Vec<Invocation>>,
+}
+
+impl Reading {
+    /// Whether all of it was understood, and none of it destroys.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.effect <= Effect::Write
+    }
 }
 
 /// Reads one text in its language.
@@ -143,6 +167,14 @@ pub fn read(text: &str, lang: Lang) -> Reading {
     reader.finish()
 }
 
+/// Whether there are rules for a word as a program, as a verb of one, or as the first word of a
+/// statement; in lower case.
+#[must_use]
+pub fn knows(word: &str) -> bool {
+    let is_plain = word.bytes().all(|byte| byte.is_ascii_lowercase());
+    verbs::knows(word) || wrappers::only_wraps(word) || is_plain && sql::looks_like_sql(word)
+}
+
 /// Gathers what the parts of a text amount to.
 #[derive(Debug)]
 struct Reader {
@@ -154,6 +186,9 @@ struct Reader {
     fuel: usize,
     /// Files that the text fetched from elsewhere, by their last path component.
     fetched: Vec<String>,
+    invocations: Option<Vec<Invocation>>,
+    /// How many more of their words may be kept.
+    words_left: usize,
 }
 
 impl Default for Reader {
@@ -165,6 +200,8 @@ impl Default for Reader {
             cannot_tell: None,
             fuel: FUEL_BYTES,
             fetched: Vec::new(),
+            invocations: Some(Vec::new()),
+            words_left: INVOCATION_WORDS_MAX,
         }
     }
 }
@@ -176,7 +213,30 @@ impl Reader {
             None if self.programs.is_empty() => Programs::CannotTell("it names no program"),
             None => Programs::Known(self.programs),
         };
-        Reading { effect: self.effect, reasons: self.reasons, programs }
+        Reading {
+            effect: self.effect,
+            reasons: self.reasons,
+            programs,
+            invocations: self.invocations,
+        }
+    }
+
+    /// Keeps the words of what would be run.
+    fn invoke<'w>(
+        &mut self,
+        words: impl Iterator<Item = &'w str>,
+        effect: Effect,
+        rehearsal: bool,
+    ) {
+        let Some(invocations) = &mut self.invocations else { return };
+        let words: Vec<String> = words.take(self.words_left + 1).map(str::to_owned).collect();
+        match self.words_left.checked_sub(words.len().max(1)) {
+            Some(left) => {
+                self.words_left = left;
+                invocations.push(Invocation { words, effect, rehearsal });
+            }
+            None => self.invocations = None,
+        }
     }
 
     /// Counts an effect in; what asks is kept with its reason.

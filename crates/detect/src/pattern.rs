@@ -3,10 +3,14 @@
 //! `delete` matches `DELETE x` and not `undelete_hint`; a blank in a pattern matches any run of
 //! blanks, so `rm -rf` also finds `rm   -rf`. A regular expression matches exactly what it says.
 
+mod invoked;
+
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex_automata::meta::Regex;
+
+pub use self::invoked::InvokedPatterns;
 
 /// One thing to look for.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -32,6 +32,7 @@ mod window;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use self::engine::Engine;
 use self::own::Own;
@@ -84,13 +85,13 @@ pub struct Redaction<'t> {
     pub blocked: bool,
 }
 
-/// Compiled rules.
-#[derive(Debug)]
+/// Compiled rules. A clone shares what took work to compile.
+#[derive(Clone, Debug)]
 pub struct Redactor {
     engine: Option<Engine>,
     own: Option<Own>,
     /// By the place of the rule in the policy.
-    replacements: Vec<String>,
+    replacements: Arc<[String]>,
     actions: BTreeMap<Kind, Action>,
 }
 
@@ -117,13 +118,27 @@ impl Redactor {
             }
         }
         let engine = (!kinds.is_empty()).then(|| Engine::new(&kinds, kinds_rank));
-        Ok(Self { engine, own: Own::new(&own)?, replacements, actions: BTreeMap::new() })
+        let (replacements, actions) = (replacements.into(), BTreeMap::new());
+        Ok(Self { engine, own: Own::new(&own)?, replacements, actions })
     }
 
-    /// Says what is done where a kind is found, instead of masking it.
+    /// Says what is done where a kind is found, instead of masking it. A kind that no rule has asked
+    /// for is looked for from here on.
     #[must_use]
     pub fn with_action(mut self, kind: Kind, action: Action) -> Self {
+        let rank = self.replacements.len();
+        self.engine.get_or_insert_with(|| Engine::new(&[], rank)).ask_for(kind);
         self.actions.insert(kind, action);
+        self
+    }
+
+    /// Leaves a kind alone: it is neither replaced nor reported.
+    #[must_use]
+    pub fn without(mut self, kind: Kind) -> Self {
+        if let Some(engine) = &mut self.engine {
+            engine.leave(kind);
+        }
+        self.engine = self.engine.filter(Engine::asks);
         self
     }
 

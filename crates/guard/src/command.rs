@@ -101,5 +101,10 @@ fn quoted(words: &[Value]) -> Option<String> {
 
 fn unreadable(why: &'static str) -> Reading {
     let reason = Why { effect: Effect::Unknown, words: String::new(), rule: why };
-    Reading { effect: Effect::Unknown, reasons: vec![reason], programs: Programs::CannotTell(why) }
+    Reading {
+        effect: Effect::Unknown,
+        reasons: vec![reason],
+        programs: Programs::CannotTell(why),
+        invocations: None,
+    }
 }

@@ -314,6 +314,10 @@ tools:
     assert_eq!(sh("rm -rf /data"), "ask GRD-042");
     assert_eq!(sh("kubectl delete pod x"), "ask GRD-042");
     assert_eq!(sh("mytool frobnicate everything"), "ask GRD-041");
+    assert_eq!(sh("touch frobnicate.txt"), "ask GRD-041");
+    assert_eq!(sh("cat frobnicate.txt"), "allow");
+    assert_eq!(sh("git checkout -b fix/delete-button"), "allow");
+    assert_eq!(sh("git commit -m 'delete old rows; rm -rf'"), "allow");
     let beside = json!({"line": "ls", "why": "to delete it"});
     assert_eq!(judged(&policy(text).unwrap(), "sh", beside), "ask GRD-041");
     let sql = |q: &str| judged(&policy(text).unwrap(), "sql", json!({"q": q}));

@@ -256,6 +256,7 @@ impl Reader {
         }
         self.effect = self.effect.max(Effect::Write);
         let tokens = tokens(language, text);
+        self.invoke(spoken(language, &tokens), Effect::Write, false);
         let runs = tokens.iter().any(|t| {
             matches!(
                 t,
@@ -315,10 +316,7 @@ impl Reader {
             (Some(Token::Name(owner)), Some(Token::Mark('.' | ':' | '>'))) => Some(*owner),
             _ => None,
         };
-        let next = tokens.get(at + 1);
-        let called = matches!(next, Some(Token::Mark('(') | Token::Text(..)))
-            || matches!(language, Language::Perl | Language::Ruby | Language::Other)
-                && matches!(next, Some(Token::Name(_) | Token::Mark('$' | '@' | '<' | '*')));
+        let called = is_called(language, tokens, at);
         let bare = name == "unlink" && language == Language::Perl;
         if !called && !bare {
             return;
@@ -370,6 +368,24 @@ impl Reader {
             }
         }
     }
+}
+
+/// Whether the name at a place is called.
+fn is_called(language: Language, tokens: &[Token<'_>], at: usize) -> bool {
+    let next = tokens.get(at + 1);
+    matches!(next, Some(Token::Mark('(') | Token::Text(..)))
+        || matches!(language, Language::Perl | Language::Ruby | Language::Other)
+            && matches!(next, Some(Token::Name(_) | Token::Mark('$' | '@' | '<' | '*')))
+}
+
+/// What code says to others: the names that it calls, and its strings, which may be verbs that it
+/// hands on.
+fn spoken<'t>(language: Language, tokens: &[Token<'t>]) -> impl Iterator<Item = &'t str> {
+    tokens.iter().enumerate().filter_map(move |(at, token)| match token {
+        Token::Name(name) => is_called(language, tokens, at).then_some(*name),
+        Token::Text(text, _) => Some(*text),
+        Token::Mark(_) => None,
+    })
 }
 
 /// The strings among the arguments that begin at `at`.

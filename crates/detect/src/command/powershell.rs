@@ -148,7 +148,7 @@ impl Reader {
                         "calls a method that removes something",
                     );
                 }
-                return;
+                return self.invoke_args(&name, words, Effect::Write, false);
             }
             let mut native = words.to_vec();
             if let Some(first) = native.first_mut() {
@@ -162,6 +162,7 @@ impl Reader {
             let code = code.map(|arg| arg.text.as_str()).collect::<Vec<_>>().join(" ");
             return self.powershell(&code, depth + 1);
         }
+        self.invoke_args(&name, words, effect, false);
         if matches!(name.as_str(), "invoke-expression" | "iex") {
             return self.expression(words, before, depth);
         }

@@ -214,16 +214,25 @@ impl Reader {
         }
         if first.text.starts_with("/etc/init.d/") || first.text.starts_with("/etc/rc.d/") {
             let ruling = verbs::judge("service", &Args::new(args));
+            self.invoke_args(lower, args, ruling.effect, false);
             return self.note(ruling.effect, &joined(args), ruling.rule);
         }
         if wrappers::only_wraps(lower) {
-            return;
+            return self.invoke_args(lower, args, Effect::Read, false);
         }
-        let ruling = verbs::judge(lower, &Args::new(args.get(1..).unwrap_or_default()));
+        let own = Args::new(args.get(1..).unwrap_or_default());
+        let ruling = verbs::judge(lower, &own);
+        let rehearsal = ruling.effect == Effect::Read && (own.is_dry_run() || own.is_help());
+        self.invoke_args(lower, args, ruling.effect, rehearsal);
         if ruling.starts_others {
             self.lose_programs("an option makes a program start others");
         }
         self.note(ruling.effect, &joined(args), ruling.rule);
+    }
+
+    pub(super) fn invoke_args(&mut self, name: &str, args: &[Arg], effect: Effect, rehearsal: bool) {
+        let rest = args.iter().skip(1).map(|arg| arg.text.as_str());
+        self.invoke(std::iter::once(name).chain(rest), effect, rehearsal);
     }
 
     fn inner(&mut self, inner: Inner, args: &[Arg], stdin: &Stdin, depth: u8) {

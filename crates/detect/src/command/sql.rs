@@ -140,6 +140,7 @@ impl Reader {
             } else {
                 effect
             };
+            self.invoke(statement.iter().filter_map(Token::word), effect, false);
             if effect >= Effect::Unknown {
                 self.note(effect, &quoted(statement), rule);
             } else {

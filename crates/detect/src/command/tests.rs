@@ -7,7 +7,7 @@ use super::*;
 /// `effect [programs]`, or `effect ?` where the programs cannot be told.
 #[track_caller]
 fn check(lang: Lang, text: &str, want: &str) {
-    let Reading { effect, programs, reasons } = read(text, lang);
+    let Reading { effect, programs, reasons, .. } = read(text, lang);
     let programs = match programs {
         Programs::Known(names) => format!("[{}]", names.join(" ")),
         Programs::CannotTell(_) => "?".to_owned(),

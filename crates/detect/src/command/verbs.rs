@@ -74,6 +74,12 @@ pub(super) fn judge(name: &str, args: &Args<'_>) -> Ruling {
     ruling.unwrap_or_else(|| general::judge(name, args))
 }
 
+/// Whether there are rules for a program of that name, or for a verb.
+pub(super) fn knows(word: &str) -> bool {
+    let none = Args::new(&[]);
+    general::is_destroying(word) || FAMILIES.iter().any(|family| family(word, &none).is_some())
+}
+
 /// The files that a downloading command writes.
 pub(super) fn fetched_files(args: &[Arg]) -> Vec<String> {
     let name = args.first().map_or("", |arg| program_name(&arg.text));

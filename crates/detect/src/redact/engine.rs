@@ -54,7 +54,7 @@ struct Rules {
 static RULES: LazyLock<Rules> = LazyLock::new(Rules::new);
 
 /// The rules, and the kinds that a policy asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Engine {
     rules: &'static Rules,
     kinds: Vec<Kind>,
@@ -95,6 +95,21 @@ impl Rules {
 impl Engine {
     pub(crate) fn new(kinds: &[Kind], rank: usize) -> Self {
         Self { rules: &RULES, kinds: kinds.to_vec(), rank }
+    }
+
+    pub(crate) fn ask_for(&mut self, kind: Kind) {
+        if !self.kinds.contains(&kind) {
+            self.kinds.push(kind);
+        }
+    }
+
+    pub(crate) fn leave(&mut self, kind: Kind) {
+        self.kinds.retain(|asked| *asked != kind);
+    }
+
+    /// Whether any kind is asked for.
+    pub(crate) fn asks(&self) -> bool {
+        !self.kinds.is_empty()
     }
 
     /// Reports what the rules find from a place on, and returns the first place that is not

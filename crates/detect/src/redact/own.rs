@@ -18,7 +18,7 @@ const SPAN_MAX: usize = 1024;
 const AHEAD: usize = 4;
 
 /// The expressions of a policy, in order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Own {
     regex: Regex,
     /// Finds every place where a match may start, if the expressions begin with fixed words.

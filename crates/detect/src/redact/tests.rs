@@ -131,6 +131,17 @@ fn actions_report_or_block() {
 }
 
 #[test]
+fn kinds_come_and_go() {
+    let none = Redactor::new(&[]).unwrap();
+    assert_eq!(none.redact("ann@a.org").text, "ann@a.org");
+    let email = none.with_action(Kind::Email, Action::Mask);
+    assert_eq!(email.redact("ann@a.org").text, "[REDACTED_EMAIL]");
+    let allowed = email.clone().without(Kind::Email).redact("ann@a.org").findings;
+    assert_eq!(allowed, []);
+    assert_eq!(email.redact("ann@a.org").findings.len(), 1);
+}
+
+#[test]
 fn values_keep_their_names() {
     let mut names = Pseudonyms::new(&[1; 32], 100);
     let redactor = redactor();

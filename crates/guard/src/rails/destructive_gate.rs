@@ -1,15 +1,17 @@
 //! Flags tools, commands and words that destroy.
 //!
 //! A command is read, not searched: what it would do decides. The words that a policy flags count
-//! beside that, but for a command that was read whole and only looks: `echo "rm -rf"` mentions and
-//! does not do. Regular expressions always count; whoever writes one has said exactly what they
-//! mean.
+//! beside that. In a command that was read whole, those that begin with a program or verb that the
+//! reader knows count where they are said, so that `git push` is found in `git -C repo push` and not
+//! in `git commit -m "git push later"`; others count unless the command only looks. In any other text
+//! all of them count wherever they stand. Regular expressions always count; whoever writes one has
+//! said exactly what they mean.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use bakerst_detect::command::{Effect, Lang, Reading, Why, read};
-use bakerst_detect::pattern::{Pattern, PatternError, PatternSet};
+use bakerst_detect::pattern::{InvokedPatterns, Pattern, PatternError, PatternSet};
 use bakerst_model::{Code, Escaped, Reason};
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +47,10 @@ impl Config {
 pub struct DestructiveGate {
     tools: Vec<String>,
     words: PatternSet,
+    /// Those of the words that are held against what a command would run.
+    invoked: InvokedPatterns,
+    /// The rest of them.
+    unknown: PatternSet,
     regexes: PatternSet,
     /// Where tools hold commands.
     commands: HashMap<Arc<str>, CommandPlace>,
@@ -60,9 +66,13 @@ impl DestructiveGate {
             .tools
             .iter()
             .filter_map(|(name, entry)| Some((Arc::from(name.as_str()), entry.command.clone()?)));
+        let all = PatternSet::new(&words)?;
+        let (invoked, unknown) = InvokedPatterns::split(words);
         Ok(Self {
             tools: config.flagged_tools.clone(),
-            words: PatternSet::new(&words)?,
+            words: all,
+            invoked,
+            unknown: PatternSet::new(&unknown)?,
             regexes: PatternSet::new(&regexes)?,
             commands: commands.collect(),
             action: config.action,
@@ -88,9 +98,21 @@ impl DestructiveGate {
     pub fn judge_command(&self, text: &str, lang: Lang) -> Vec<Check> {
         let reading = read(text, lang);
         let mut checks = self.judge_reading(&reading);
-        let words = if only_looks(&reading) { None } else { self.flagged(&self.words, text) };
+        let words = self.flagged_words(&reading, text);
         checks.extend(words.or_else(|| self.flagged(&self.regexes, text)));
         checks
+    }
+
+    /// The flagged words in a command: among the words that would be run, where those are known.
+    fn flagged_words(&self, reading: &Reading, text: &str) -> Option<Check> {
+        let Some(invocations) = reading.invocations.as_ref().filter(|_| reading.is_whole()) else {
+            return self.flagged(&self.words, text);
+        };
+        match self.invoked.first_match(invocations) {
+            Some(said) => Some(self.flag_pattern(&said.join(" "))),
+            None if reading.effect == Effect::Read => None,
+            None => self.flagged(&self.unknown, text),
+        }
     }
 
     fn judge_reading(&self, reading: &Reading) -> Vec<Check> {
@@ -117,9 +139,13 @@ impl DestructiveGate {
 
     fn flagged(&self, patterns: &PatternSet, text: &str) -> Option<Check> {
         let found = patterns.first_match(text)?;
-        let quoted: String = text.get(found.span).unwrap_or_default().chars().take(80).collect();
+        Some(self.flag_pattern(text.get(found.span).unwrap_or_default()))
+    }
+
+    fn flag_pattern(&self, words: &str) -> Check {
+        let quoted: String = words.chars().take(80).collect();
         let message = format!("the input holds the flagged pattern `{}`", Escaped(&quoted));
-        Some(self.flag(Reason::new(Code::FlaggedPattern, message)))
+        self.flag(Reason::new(Code::FlaggedPattern, message))
     }
 
     fn flag(&self, reason: Reason) -> Check {
@@ -128,11 +154,6 @@ impl DestructiveGate {
             Action::Deny => Check::Reject(reason),
         }
     }
-}
-
-/// Whether a command was read whole and changes nothing.
-fn only_looks(reading: &Reading) -> bool {
-    reading.effect == Effect::Read
 }
 
 impl Guardrail for DestructiveGate {
@@ -149,10 +170,9 @@ impl Guardrail for DestructiveGate {
                 if let Some(check) = self.judge_reading(reading).into_iter().next() {
                     return Ok(check);
                 }
-                match only_looks(reading) {
-                    true => self.flagged(&self.words, &subject.values_besides(place)),
-                    false => self.flagged(&self.words, subject.values()),
-                }
+                // Whatever asks has been answered, so the command was read whole.
+                self.flagged(&self.words, &subject.values_besides(place))
+                    .or_else(|| self.flagged_words(reading, subject.values()))
             }
         };
         let found = words.or_else(|| self.flagged(&self.regexes, subject.values()));

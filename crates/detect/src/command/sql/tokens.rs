@@ -16,6 +16,14 @@ pub(super) enum Token {
 }
 
 impl Token {
+    /// The word or name that it is; strings and comments are none.
+    pub(super) fn word(&self) -> Option<&str> {
+        match self {
+            Self::Word(word) | Self::Name(word) => Some(word),
+            Self::Text(_) | Self::Number(_) | Self::Mark(_) => None,
+        }
+    }
+
     /// Whether it is this word.
     pub(super) fn is(&self, word: &str) -> bool {
         matches!(self, Self::Word(own) if own == word)

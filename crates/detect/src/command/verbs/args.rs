@@ -115,7 +115,7 @@ impl<'a> Args<'a> {
     }
 
     /// Whether an option makes the command only say what it would do.
-    pub(super) fn is_dry_run(&self) -> bool {
+    pub(in crate::command) fn is_dry_run(&self) -> bool {
         let mut dry = false;
         for option in self.options() {
             match option {
@@ -133,7 +133,7 @@ impl<'a> Args<'a> {
     }
 
     /// Whether the command only prints its help or its version.
-    pub(super) fn is_help(&self) -> bool {
+    pub(in crate::command) fn is_help(&self) -> bool {
         self.has(&["--help"])
             || matches!(self.text(0), "help" | "--version" | "-help" | "version")
             || self.len() == 1 && matches!(self.text(0), "-h" | "-V" | "-v" | "/?" | "-?")
