@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use bakerst_gateway::hook::{read_after, read_audit, read_before};
 use bakerst_guard::{Facts, Outcome, Policy, Step};
 use bakerst_model::{
-    Accountable as _, Actor, AgentId, Limits, Principal, Role, ToolCall, Verdict, json,
+    Accountable as _, Actor, AgentId, Limits, Principal, Role, ToolCall, ToolName, Verdict, json,
 };
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -46,7 +46,8 @@ fn agent() -> Principal {
 }
 
 fn sanitize(value: Value) {
-    let clean = POLICY.sanitize(value.clone());
+    let tool = ToolName::parse("timezone_lookup").expect("a plain word");
+    let clean = POLICY.sanitize(&tool, value.clone(), None);
     assert_eq!(clean.findings.is_empty(), clean.value == value, "changed, or not, without a word");
 }
 

@@ -1,6 +1,7 @@
 //! `bakerst bench`: measurements that anybody can repeat, each beside its baseline.
 
 mod chain;
+mod detect;
 mod hook;
 mod load;
 mod server;
@@ -32,6 +33,7 @@ pub(crate) fn run(bench: &Bench, global: &Global) -> Outcome {
     }
     let figures = match bench.name {
         BenchName::Chain => chain::measure(bench.full)?,
+        BenchName::Detect => detect::measure(bench.full)?,
         BenchName::Hook => hook::measure(bench.full)?,
     };
     if global.json {

@@ -266,6 +266,8 @@ pub(crate) struct Bench {
 pub(crate) enum BenchName {
     /// One decision in process.
     Chain,
+    /// The detectors by themselves.
+    Detect,
     /// The hook door, over loopback and the Unix socket.
     Hook,
 }

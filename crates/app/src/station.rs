@@ -22,6 +22,8 @@ use crate::failure::{Exit, Failure};
 
 /// The name under which the log's key is kept.
 const LOG_KEY: &str = "log-key";
+/// The name of the key under which values in results are told apart.
+const PSEUDONYM_KEY: &str = "pseudonym-key";
 
 /// Where everything is.
 #[derive(Clone, Debug)]
@@ -108,6 +110,7 @@ impl Station {
             .map_err(|e| secrets_failure(&e))?;
         let knows_a_log = secrets.get(LOG_KEY).is_some();
         let secret = secrets.get_or_draw(LOG_KEY).map_err(|e| secrets_failure(&e))?;
+        let pseudonym_key = secrets.get_or_draw(PSEUDONYM_KEY).map_err(|e| secrets_failure(&e))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let durability = match config.durability {
             config::Durability::Strict => Durability::Strict,
@@ -125,6 +128,7 @@ impl Station {
             approvals: Arc::new(Approvals::new(database.clone(), pending_max)),
             tokens: Arc::new(Tokens::new(database)),
             clock,
+            pseudonym_key,
         };
         let log_is_gone = knows_a_log && journal.opened().begun;
         Ok(Self { journal, ports, log_is_gone })

@@ -3,7 +3,8 @@
 //! Nothing here knows what a tool, a policy or a verdict is: [`injection`] scores how much a text
 //! reads like instructions to a model, [`redact`] finds and replaces secrets and personal data,
 //! [`command`] tells what a command line would run, and [`pattern`] matches words that a policy
-//! names. [`normalise`] takes disguises off first. The guards decide what follows from it.
+//! names. [`normalise`] takes disguises off first, and [`specimen`] makes texts to
+//! measure all of it on. The guards decide what follows from it.
 //!
 //! Everything runs in time linear in the text, in bounded memory, and never panics on any input.
 #![forbid(unsafe_code)]
@@ -13,3 +14,4 @@ pub mod injection;
 pub mod normalise;
 pub mod pattern;
 pub mod redact;
+pub mod specimen;

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bakerst_guard::approval::{ApprovalBook, BookError};
-use bakerst_guard::{Facts, Policy};
-use bakerst_model::{Clock, Journal, Limits, TokenBook, TokenBookError};
+use bakerst_guard::{Facts, NameBook, Policy};
+use bakerst_model::{Clock, Journal, Limits, Secret, TokenBook, TokenBookError};
 use tokio::sync::watch;
 
 use crate::desk::Desk;
@@ -24,6 +24,8 @@ pub struct Ports {
     pub tokens: Arc<dyn TokenBook>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Keys what is remembered of values that got names.
+    pub pseudonym_key: Secret,
 }
 
 /// Whether calls are judged at all.
@@ -73,6 +75,7 @@ pub struct Gateway {
     pub(crate) tokens: Tokens,
     pub(crate) auth: AuthWatch,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) names: NameBook,
     pub(crate) limits: Limits,
     pub(crate) enforcement: Enforcement,
     in_flight: AtomicUsize,
@@ -91,7 +94,7 @@ impl Gateway {
         limits: Limits,
         enforcement: Enforcement,
     ) -> Result<Arc<Self>, OpenError> {
-        let Ports { journal, approvals, tokens, clock } = ports;
+        let Ports { journal, approvals, tokens, clock, pseudonym_key } = ports;
         let tokens = Tokens::read(tokens).await.map_err(OpenError::Tokens)?;
         let desk = Desk::read(approvals, &limits).await.map_err(OpenError::Approvals)?;
         Ok(Arc::new(Self {
@@ -101,6 +104,7 @@ impl Gateway {
             tokens,
             auth: AuthWatch::default(),
             clock,
+            names: NameBook::new(pseudonym_key, &limits),
             limits,
             enforcement,
             in_flight: AtomicUsize::new(0),

@@ -1,7 +1,9 @@
 //! What every door does with a tool's result: it is cleaned and accounted for before anybody
 //! gets it.
 
-use bakerst_guard::{OutputFinding, Policy, Sanitized};
+use std::sync::PoisonError;
+
+use bakerst_guard::{Fate, OutputFinding, Policy, Sanitized};
 use bakerst_model::{
     Accountable, Action, Actor, Code, DecisionId, Detail, Event, EventError, Recorded, ToolCall,
     ToolName,
@@ -50,18 +52,22 @@ struct ExecutedDetail<'d> {
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_ms: Option<f64>,
     result_bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withheld: Option<Code>,
     findings: usize,
     #[serde(skip_serializing_if = "<[Place<'_>]>::is_empty")]
     places: Vec<Place<'d>>,
 }
 
-/// Where something was replaced.
+/// Where something was found.
 #[derive(Serialize)]
 struct Place<'d> {
     path: &'d str,
     placeholder: &'d str,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     monitored: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    blocked: bool,
 }
 
 impl Gateway {
@@ -74,12 +80,27 @@ impl Gateway {
         caller: &Caller,
     ) -> Result<Recorded<Executed>, Problem> {
         let policy = self.policy();
-        let sanitized = policy.sanitize(result);
+        let sanitized = self.sanitize(&policy, call, result, caller);
         let actor =
             Actor { agent: Some(call.agent.clone()), user: call.user.clone(), ..caller.actor() };
         let event = account(&policy, call, &sanitized, &told, actor);
         let event = event.map_err(|e| Problem::new(Code::OutputWithheld, e.to_string()))?;
         Ok(self.ledger.record(Executed { sanitized, event }).await?)
+    }
+
+    fn sanitize(
+        &self,
+        policy: &Policy,
+        call: &ToolCall,
+        result: Value,
+        caller: &Caller,
+    ) -> Sanitized {
+        let owner = &caller.principal.name;
+        let opened = policy.names_values().then(|| self.names.open(owner, &call.conversation));
+        let opened = opened.flatten();
+        let mut names =
+            opened.as_ref().map(|names| names.lock().unwrap_or_else(PoisonError::into_inner));
+        policy.sanitize(&call.tool, result, names.as_deref_mut())
     }
 }
 
@@ -97,6 +118,7 @@ fn account(
         decision: told.decision,
         duration_ms: told.duration_ms,
         result_bytes: told.result_bytes,
+        withheld: sanitized.withheld.as_ref().map(|reason| reason.code),
         findings: sanitized.findings.len(),
         places: places.map(Place::from).collect(),
     })?;
@@ -105,9 +127,10 @@ fn account(
 }
 
 impl<'d> From<&'d OutputFinding> for Place<'d> {
-    fn from(OutputFinding { path, placeholder, monitored }: &'d OutputFinding) -> Self {
+    fn from(OutputFinding { path, placeholder, fate }: &'d OutputFinding) -> Self {
         // Keys of a result can be as long as their sender likes.
-        let end = path.floor_char_boundary(200);
-        Self { path: path.get(..end).unwrap_or_default(), placeholder, monitored: *monitored }
+        let path = path.get(..path.floor_char_boundary(200)).unwrap_or_default();
+        let (monitored, blocked) = (*fate == Fate::Noted, *fate == Fate::Blocked);
+        Self { path, placeholder, monitored, blocked }
     }
 }

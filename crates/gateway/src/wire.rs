@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub use hook::{
     AfterAnswer, AfterRequest, AuditAnswer, AuditRequest, BeforeRequest, HookAnswer, OutputNote,
-    ReportedEvent, UnguardedAnswer, UnguardedResult,
+    ReportedEvent, UnguardedAnswer, UnguardedResult, Withheld,
 };
 pub use operator::{
     ApprovalAnswerRequest, ApprovalReason, ApprovalView, HealthView, ReadyView, TokenCreated,

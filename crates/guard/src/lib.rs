@@ -31,5 +31,5 @@ pub use consumer::{Passthrough, Unguarded};
 pub use permit::{Asked, Outcome, Permit, Refusal, Ruling};
 pub use policy::{Policy, Sections};
 pub use rail::{Check, Facts, Guardrail, Maker, Mode, OnError, Registry, Undecided};
-pub use sanitize::{OutputFinding, Sanitized};
+pub use sanitize::{Fate, NameBook, OutputFinding, Sanitized};
 pub use subject::Subject;

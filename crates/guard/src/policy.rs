@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bakerst_detect::redact::{Redactor, Rule};
+use bakerst_detect::redact::{Pseudonyms, Redactor, Rule};
 use bakerst_model::{
     AgentId, Code, ConversationId, Digest, Limits, ToolCall, ToolName, UnixMillis, Untrusted,
     Verdict,
@@ -22,7 +22,7 @@ use crate::rails::output_sanitization::USUAL;
 use crate::rails::prompt_injection::PromptInjection;
 use crate::rails::schema_validation::SchemaValidation;
 use crate::rails::tool_policy::{self, ToolPolicy};
-use crate::sanitize::{Sanitized, sanitize_value};
+use crate::sanitize::{Cleaner, Sanitized, Sanitizer};
 use crate::{ApprovalNeed, Chain, Facts, Guardrail, Mode, Registry, Run, Step};
 
 /// The policy that applies where none is given.
@@ -31,7 +31,7 @@ const DEFAULT: &str = include_str!("default.yaml");
 /// A policy, compiled once and used for every call.
 pub struct Policy {
     chain: Chain,
-    sanitizer: Option<(Mode, Redactor)>,
+    sanitizer: Option<Sanitizer>,
     /// Keeps secrets out of the log, whatever the policy says about outputs.
     log_redactor: Redactor,
     source: PolicySource,
@@ -211,21 +211,25 @@ impl Policy {
         warnings
     }
 
-    /// A result without the secrets that the policy names.
+    /// Whether values in results get names such as `[EMAIL_1]`, for which
+    /// [`Policy::sanitize`] needs those of the conversation.
     #[must_use]
-    pub fn sanitize(&self, mut value: Value) -> Sanitized {
-        let mut findings = Vec::new();
+    pub fn names_values(&self) -> bool {
+        self.sanitizer.as_ref().is_some_and(|sanitizer| sanitizer.pseudonyms)
+    }
+
+    /// A tool's result without the secrets that the policy names.
+    #[must_use]
+    pub fn sanitize(
+        &self,
+        tool: &ToolName,
+        value: Value,
+        names: Option<&mut Pseudonyms>,
+    ) -> Sanitized {
         match &self.sanitizer {
-            None => {}
-            Some((Mode::Enforce, redactor)) => {
-                sanitize_value(redactor, &mut value, &mut String::new(), &mut findings);
-            }
-            Some((Mode::Monitor, redactor)) => {
-                sanitize_value(redactor, &mut value.clone(), &mut String::new(), &mut findings);
-                findings.iter_mut().for_each(|finding| finding.monitored = true);
-            }
+            None => Sanitized { value, findings: Vec::new(), withheld: None },
+            Some(sanitizer) => sanitizer.sanitize(tool, value, names),
         }
-        Sanitized { value, findings }
     }
 
     /// What a person is asked about `call`, given what the run has heard.
@@ -268,8 +272,7 @@ impl Policy {
         let json = value.to_string();
         // Most inputs hold no secret, which one pass over the whole text tells.
         if !self.log_redactor.redact(&json).findings.is_empty() {
-            let findings = &mut Vec::new();
-            sanitize_value(&self.log_redactor, value.to_mut(), &mut String::new(), findings);
+            Cleaner::new(&self.log_redactor, None).clean(value.to_mut());
             return Loggable::new(value.to_string(), self.limits.record_input_bytes_max);
         }
         Loggable::new(json, self.limits.record_input_bytes_max)
@@ -365,14 +368,13 @@ fn compile_chain(source: &PolicySource, policy: Digest) -> Result<Chain, Fault> 
     Ok(Chain { rails, approver, policy })
 }
 
-fn compile_sanitizer(source: &PolicySource) -> Result<Option<(Mode, Redactor)>, Fault> {
+fn compile_sanitizer(source: &PolicySource) -> Result<Option<Sanitizer>, Fault> {
     let mut enabled = source.guardrails.chain.iter().filter(|entry| entry.enabled);
     let found = enabled.find_map(|entry| match &entry.config {
         RailConfig::OutputSanitization(config) => Some((entry.mode, config)),
         _ => None,
     });
-    let Some((mode, config)) = found else { return Ok(None) };
-    Ok(Some((mode, config.redactor().map_err(unusable)?)))
+    found.map(|(mode, config)| config.sanitizer(mode).map_err(unusable)).transpose()
 }
 
 fn unusable(why: impl Into<String>) -> Fault {

@@ -1,98 +1,219 @@
 //! Values without their secrets.
 
-use std::borrow::Cow;
+mod names;
 
-use bakerst_detect::redact::Redactor;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use bakerst_detect::redact::{Action, Kind, Pseudonyms, Redaction, Redactor};
+use bakerst_model::{Code, Reason, ToolName};
 use serde::Serialize;
 use serde_json::{Map, Value};
+
+use crate::Mode;
+
+pub use names::NameBook;
+
+/// The longest value that is read together with its name. What a name makes a secret is shorter.
+const NAMED_BYTES_MAX: usize = 8 << 10;
+/// How much of a name is read with a value: its end, where it says what the value is.
+const NAME_BYTES_MAX: usize = 64;
 
 /// A tool's result without its secrets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sanitized {
-    /// The result.
+    /// The result; null where it is withheld.
     pub value: Value,
-    /// What was replaced.
+    /// What was found.
     pub findings: Vec<OutputFinding>,
+    /// Why the result must not be handed out at all.
+    pub withheld: Option<Reason>,
 }
 
-/// One thing that was replaced in a result.
+/// One thing that was found in a result.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct OutputFinding {
     /// Where, as a JSON pointer.
     pub path: String,
-    /// What stands there now.
+    /// What stands there now, or would if it had been replaced.
     pub placeholder: String,
-    /// Whether it was only noted, and the result left as it was.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub monitored: bool,
+    /// What became of it.
+    pub fate: Fate,
 }
 
-/// Replaces secrets in every string and every key, and notes where.
-pub(crate) fn sanitize_value(
-    redactor: &Redactor,
-    value: &mut Value,
-    path: &mut String,
-    findings: &mut Vec<OutputFinding>,
-) {
-    match value {
-        Value::String(text) => {
-            if let Some(clean) = redacted(redactor, text, path, findings) {
-                *text = clean;
-            }
+/// What became of something that was found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fate {
+    /// A placeholder stands in its place.
+    Replaced,
+    /// It was noted, and is still there.
+    Noted,
+    /// The whole result is withheld because of it.
+    Blocked,
+}
+
+/// What a policy takes out of results.
+#[derive(Debug)]
+pub(crate) struct Sanitizer {
+    pub(crate) mode: Mode,
+    pub(crate) everywhere: Redactor,
+    /// For the tools that have settings of their own.
+    pub(crate) tools: BTreeMap<String, Redactor>,
+    pub(crate) pseudonyms: bool,
+}
+
+impl Sanitizer {
+    pub(crate) fn sanitize(
+        &self,
+        tool: &ToolName,
+        mut value: Value,
+        names: Option<&mut Pseudonyms>,
+    ) -> Sanitized {
+        let redactor = self.tools.get(tool.as_str()).unwrap_or(&self.everywhere);
+        let mut cleaner = Cleaner::new(redactor, names.filter(|_| self.pseudonyms));
+        if self.mode == Mode::Monitor {
+            cleaner.clean(&mut value.clone());
+            let noted = |finding| OutputFinding { fate: Fate::Noted, ..finding };
+            let findings = cleaner.findings.into_iter().map(noted).collect();
+            return Sanitized { value, findings, withheld: None };
         }
-        Value::Array(items) => {
-            for (place, item) in items.iter_mut().enumerate() {
-                let length = path.len();
-                path.push('/');
-                path.push_str(&place.to_string());
-                sanitize_value(redactor, item, path, findings);
-                path.truncate(length);
-            }
+        cleaner.clean(&mut value);
+        let Cleaner { findings, blocked, .. } = cleaner;
+        if blocked.is_empty() {
+            return Sanitized { value, findings, withheld: None };
         }
-        Value::Object(fields) => {
-            *fields = sanitize_fields(redactor, std::mem::take(fields), path, findings);
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        let kinds: Vec<&str> = blocked.into_iter().map(Kind::as_str).collect();
+        let message =
+            format!("the result of `{tool}` holds what the policy blocks: {}", kinds.join(", "));
+        let withheld = Some(Reason::new(Code::OutputBlocked, message));
+        Sanitized { value: Value::Null, findings, withheld }
     }
 }
 
-fn sanitize_fields(
-    redactor: &Redactor,
-    fields: Map<String, Value>,
-    path: &mut String,
-    findings: &mut Vec<OutputFinding>,
-) -> Map<String, Value> {
-    let mut clean = Map::new();
-    for (key, mut field) in fields {
-        let length = path.len();
-        let mut name = redacted(redactor, &key, path, findings).unwrap_or(key);
-        // Two keys that were secrets must not become one field.
-        while clean.contains_key(&name) {
-            name.push('\'');
-        }
-        path.push('/');
-        path.push_str(&name.replace('~', "~0").replace('/', "~1"));
-        sanitize_value(redactor, &mut field, path, findings);
-        path.truncate(length);
-        clean.insert(name, field);
-    }
-    clean
+/// Goes through a value: replaces in every string, every key and every number, and notes where.
+pub(crate) struct Cleaner<'r> {
+    redactor: &'r Redactor,
+    names: Option<&'r mut Pseudonyms>,
+    path: String,
+    pub(crate) findings: Vec<OutputFinding>,
+    blocked: BTreeSet<Kind>,
 }
 
-fn redacted(
-    redactor: &Redactor,
-    text: &str,
-    path: &str,
-    findings: &mut Vec<OutputFinding>,
-) -> Option<String> {
-    let redaction = redactor.redact(text);
-    findings.extend(redaction.findings.iter().map(|found| OutputFinding {
-        path: path.to_owned(),
-        placeholder: found.placeholder.clone(),
-        monitored: false,
-    }));
-    match redaction.text {
-        Cow::Borrowed(_) => None,
-        Cow::Owned(clean) => Some(clean),
+impl<'r> Cleaner<'r> {
+    pub(crate) fn new(redactor: &'r Redactor, names: Option<&'r mut Pseudonyms>) -> Self {
+        let (path, findings, blocked) = (String::new(), Vec::new(), BTreeSet::new());
+        Self { redactor, names, path, findings, blocked }
+    }
+
+    pub(crate) fn clean(&mut self, value: &mut Value) {
+        self.value(value, "");
+    }
+
+    /// `name` is the nearest key around the value: `hunter2` is a password under `password`.
+    fn value(&mut self, value: &mut Value, name: &str) {
+        match value {
+            Value::String(text) => {
+                if let Some(clean) = self.text(text, name) {
+                    *text = clean;
+                }
+            }
+            // A card's number is one as a number too.
+            Value::Number(number) => {
+                if let Some(clean) = self.text(&number.to_string(), name) {
+                    *value = Value::String(clean);
+                }
+            }
+            Value::Array(items) => {
+                for (place, item) in items.iter_mut().enumerate() {
+                    let length = self.step(&place.to_string());
+                    self.value(item, name);
+                    self.path.truncate(length);
+                }
+            }
+            Value::Object(fields) => *fields = self.fields(std::mem::take(fields)),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    fn fields(&mut self, fields: Map<String, Value>) -> Map<String, Value> {
+        let mut clean = Map::new();
+        for (key, mut field) in fields {
+            let mut name = self.text(&key, "").unwrap_or_else(|| key.clone());
+            // Two keys that were secrets must not become one field.
+            while clean.contains_key(&name) {
+                name.push('\'');
+            }
+            let length = self.step(&name.replace('~', "~0").replace('/', "~1"));
+            self.value(&mut field, &key);
+            self.path.truncate(length);
+            clean.insert(name, field);
+        }
+        clean
+    }
+
+    /// Goes one step down, and says where it was.
+    fn step(&mut self, name: &str) -> usize {
+        let length = self.path.len();
+        self.path.push('/');
+        self.path.push_str(name);
+        length
+    }
+
+    /// A text without what the rules find in it, if that changes it.
+    fn text(&mut self, text: &str, name: &str) -> Option<String> {
+        self.named_text(text, name).unwrap_or_else(|| {
+            let redaction = self.redact(text);
+            self.note(&redaction);
+            match redaction.text {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(clean) => Some(clean),
+            }
+        })
+    }
+
+    /// The same, read as the value of a field of that name; none where it cannot be read so.
+    fn named_text(&mut self, text: &str, name: &str) -> Option<Option<String>> {
+        let quote = ['"', '\'', '`'].into_iter().find(|quote| !text.contains(*quote))?;
+        if name.is_empty() || text.len() > NAMED_BYTES_MAX {
+            return None;
+        }
+        let from = name.ceil_char_boundary(name.len().saturating_sub(NAME_BYTES_MAX));
+        let name = name.get(from..)?;
+        let field = format!("{quote}{name}{quote}: {quote}{text}{quote}");
+        let (start, end) = (name.len() + 5, name.len() + 5 + text.len());
+        let redaction = self.redact(&field);
+        // Keys are read by themselves; what reaches from one into its value is left to that.
+        if redaction.findings.first().is_some_and(|found| found.span.start < start) {
+            return None;
+        }
+        self.note(&redaction);
+        let clean = match &redaction.text {
+            Cow::Borrowed(_) => return Some(None),
+            Cow::Owned(clean) => clean.get(start..).unwrap_or_default(),
+        };
+        let ends_inside = redaction.findings.last().is_none_or(|found| found.span.end <= end);
+        let clean = if ends_inside { clean.strip_suffix(quote).unwrap_or(clean) } else { clean };
+        Some(Some(clean.to_owned()))
+    }
+
+    fn redact<'t>(&mut self, text: &'t str) -> Redaction<'t> {
+        match &mut self.names {
+            Some(names) => self.redactor.redact_named(text, names),
+            None => self.redactor.redact(text),
+        }
+    }
+
+    fn note(&mut self, redaction: &Redaction<'_>) {
+        for found in &redaction.findings {
+            let fate = match found.action {
+                Action::Report => Fate::Noted,
+                Action::Mask => Fate::Replaced,
+                Action::Block => Fate::Blocked,
+            };
+            self.blocked.extend(found.kind.filter(|_| fate == Fate::Blocked));
+            let (path, placeholder) = (self.path.clone(), found.placeholder.clone());
+            self.findings.push(OutputFinding { path, placeholder, fate });
+        }
     }
 }

@@ -413,32 +413,6 @@ fn no_answer_turns_a_denial_into_anything_else() {
 }
 
 #[test]
-fn outputs_lose_their_secrets_and_keep_their_shape() {
-    let policy = policy(DOCUMENTED).unwrap();
-    let key = ["sk-", "ant-", "abcdefghijklmnopqrstuvwx"].concat();
-    let output = json!({"log": [format!("using {key}")], "bob@example.com": 1, "n": 3});
-    let clean = policy.sanitize(output);
-    assert_eq!(
-        clean.value,
-        json!({"log": ["using [REDACTED_API_KEY]"], "[REDACTED_EMAIL]": 1, "n": 3})
-    );
-    let places: Vec<_> =
-        clean.findings.iter().map(|f| (f.path.as_str(), f.placeholder.as_str())).collect();
-    assert_eq!(places, [("", "[REDACTED_EMAIL]"), ("/log/0", "[REDACTED_API_KEY]")]);
-    let two = policy.sanitize(json!({"a@example.com": 1, "b@example.com": 2}));
-    assert_eq!(two.value, json!({"[REDACTED_EMAIL]": 1, "[REDACTED_EMAIL]'": 2}));
-}
-
-#[test]
-fn a_monitoring_sanitizer_notes_and_changes_nothing() {
-    let text = "guardrails: {chain: [{name: output-sanitization, mode: monitor}]}";
-    let output = json!(["bob@example.com"]);
-    let noted = policy(text).unwrap().sanitize(output.clone());
-    assert_eq!(noted.value, output);
-    assert!(noted.findings.iter().all(|finding| finding.monitored) && noted.findings.len() == 1);
-}
-
-#[test]
 fn what_a_policy_may_not_say_is_refused_where_it_says_it() {
     let chain = |entry: &str| format!("guardrails:\n  chain:\n    - {entry}\n");
     check_fault(

@@ -102,6 +102,7 @@ codes! {
     ApprovalMismatch = "GRD-053", Agent, final, "the approval is unknown, used up, or was given for another call", "make the call again without `approvalId` to ask anew";
     ApprovalsFull = "GRD-054", Operator, retry, "too many requests for approval are pending", "answer some: `bakerst approvals list`";
     OutputWithheld = "GRD-060", Operator, final, "the tool's output could not be sanitised and was withheld", "see the record's detail; raise the limit it names if the output is legitimate";
+    OutputBlocked = "GRD-061", Operator, final, "the tool's output holds what the policy blocks and was withheld", "see the record's places; where this tool may return it, say so under `tools` of `output-sanitization`";
 
     BodyTooLong = "API-001", Agent, final, "the request body is longer than `body_bytes_max`", "send less, or raise the limit under `limits`";
     BodyNotJson = "API-002", Agent, final, "the request body is not valid JSON", "send UTF-8 JSON; the message says where it breaks";

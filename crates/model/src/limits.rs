@@ -36,6 +36,11 @@ pub struct Limits {
     pub patterns_max: usize,
     /// The longest configuration file.
     pub config_bytes_max: usize,
+    /// The most conversations whose values' names are remembered at once; the one that was idle for
+    /// longest makes room.
+    pub pseudonym_conversations_max: usize,
+    /// The most values that get a name in one conversation; others get plain placeholders.
+    pub pseudonym_values_max: usize,
 }
 
 impl Default for Limits {
@@ -56,6 +61,8 @@ impl Default for Limits {
             tools_max: 10_000,
             patterns_max: 1_000,
             config_bytes_max: 4 << 20,
+            pseudonym_conversations_max: 1_000,
+            pseudonym_values_max: 1_000,
         }
     }
 }

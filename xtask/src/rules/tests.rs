@@ -232,9 +232,10 @@ fn a_limit_that_nothing_looks_at_is_found() {
     let code = code.replace("limits.tools_max", "0");
     let paper = paper.replace("| `tools_max` | 10000 |", "| `tools_max` | 10 |");
     let files = [("docs/configuration.md", paper.as_str()), ("crates/a/src/a.rs", code.as_str())];
+    let line = paper.lines().position(|line| line.contains("tools_max")).unwrap() + 1;
     let want = [
         "crates/model/src/limits.rs:1: nothing looks at `tools_max`",
-        "docs/configuration.md:14: `tools_max` and its default 10000 are not stated",
+        &format!("docs/configuration.md:{line}: `tools_max` and its default 10000 are not stated"),
     ];
     check(settings::limits_are_enforced, &files, &want);
 }

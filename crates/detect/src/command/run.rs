@@ -230,7 +230,13 @@ impl Reader {
         self.note(ruling.effect, &joined(args), ruling.rule);
     }
 
-    pub(super) fn invoke_args(&mut self, name: &str, args: &[Arg], effect: Effect, rehearsal: bool) {
+    pub(super) fn invoke_args(
+        &mut self,
+        name: &str,
+        args: &[Arg],
+        effect: Effect,
+        rehearsal: bool,
+    ) {
         let rest = args.iter().skip(1).map(|arg| arg.text.as_str());
         self.invoke(std::iter::once(name).chain(rest), effect, rehearsal);
     }

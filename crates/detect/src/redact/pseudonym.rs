@@ -15,6 +15,8 @@ pub struct Pseudonyms {
     key: Hmac<Sha256>,
     numbers: HashMap<(Kind, [u8; 16]), usize>,
     counts: HashMap<Kind, usize>,
+    /// Up to which number none is given.
+    after: usize,
     values_max: usize,
 }
 
@@ -30,8 +32,21 @@ impl Pseudonyms {
             key: Hmac::new(&block.into()),
             numbers: HashMap::new(),
             counts: HashMap::new(),
+            after: 0,
             values_max,
         }
+    }
+
+    /// Begins with the number after `last` instead of with one.
+    #[must_use]
+    pub fn after(self, last: usize) -> Self {
+        Self { after: last, ..self }
+    }
+
+    /// The highest number that was given.
+    #[must_use]
+    pub fn highest(&self) -> usize {
+        self.counts.values().copied().max().unwrap_or_default()
     }
 
     /// The name of a value: the same for the same value, whatever its case.
@@ -49,7 +64,7 @@ impl Pseudonyms {
             Some(number) => *number,
             None if full => return kind.placeholder().to_owned(),
             None => {
-                let count = self.counts.entry(kind).or_default();
+                let count = self.counts.entry(kind).or_insert(self.after);
                 *count += 1;
                 self.numbers.insert((kind, digest), *count);
                 *count

@@ -9,7 +9,7 @@ use crate::gateway::Enforcement;
 use crate::output::{Executed, Told};
 use crate::problem::Problem;
 use crate::reply::Reply;
-use crate::wire::{AfterAnswer, OutputNote, UnguardedResult};
+use crate::wire::{AfterAnswer, OutputNote, UnguardedResult, Withheld};
 
 /// `POST /v1/guard/after`.
 pub(crate) async fn after(exchange: Exchange) -> Result<Reply, Problem> {
@@ -28,6 +28,12 @@ pub(crate) async fn after(exchange: Exchange) -> Result<Reply, Problem> {
 }
 
 fn answer(executed: Recorded<Executed>) -> AfterAnswer {
-    let Sanitized { value, findings } = executed.into_inner().sanitized;
-    AfterAnswer { result: value, findings: findings.into_iter().map(OutputNote::from).collect() }
+    let Sanitized { value, findings, withheld } = executed.into_inner().sanitized;
+    let withheld = withheld.map(Withheld::from);
+    AfterAnswer {
+        // What goes on to the model in place of the result says why, and what not to try.
+        result: withheld.as_ref().map_or(value, |withheld| withheld.reason.clone().into()),
+        findings: findings.into_iter().map(OutputNote::from).collect(),
+        withheld,
+    }
 }

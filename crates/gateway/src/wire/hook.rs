@@ -1,7 +1,7 @@
 //! The hook API: before a tool runs, after it ran, and events of the application's own.
 
-use bakerst_guard::{Asked, Decision, OutputFinding, Permit, Refusal, Unguarded};
-use bakerst_model::{ApprovalId, Code, DecisionId, Recorded, Seq};
+use bakerst_guard::{Asked, Decision, Fate, OutputFinding, Permit, Refusal, Unguarded};
+use bakerst_model::{ApprovalId, Code, DecisionId, Reason, Recorded, Seq};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -205,11 +205,35 @@ impl From<Unguarded> for UnguardedAnswer {
 pub struct AfterAnswer {
     /// The result, to be used in place of the tool's own.
     pub(crate) result: Value,
-    /// What was replaced in it.
+    /// What was found in it.
     pub(crate) findings: Vec<OutputNote>,
+    /// Why the result is withheld; `result` is then a sentence that says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) withheld: Option<Withheld>,
 }
 
-/// One thing that was replaced in a result.
+/// Why a result is withheld.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Withheld {
+    /// A stable code.
+    #[schemars(with = "String")]
+    code: Code,
+    /// What was in the result, for the agent.
+    pub(crate) reason: String,
+    /// Whether the same result can be handed out later without anybody changing it.
+    retryable: bool,
+    /// What a person could do.
+    remedy: &'static str,
+}
+
+impl From<Reason> for Withheld {
+    fn from(Reason { code, message }: Reason) -> Self {
+        let reason = format!("{message}. {NO_OTHER_WAY}");
+        Self { code, reason, retryable: code.retryable(), remedy: code.remedy() }
+    }
+}
+
+/// One thing that was found in a result.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct OutputNote {
     /// Where, as a JSON pointer.
@@ -219,11 +243,15 @@ pub struct OutputNote {
     /// Whether it was only noted, and the result left as it was.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     monitored: bool,
+    /// Whether the whole result is withheld because of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    blocked: bool,
 }
 
 impl From<OutputFinding> for OutputNote {
-    fn from(OutputFinding { path, placeholder, monitored }: OutputFinding) -> Self {
-        Self { path, placeholder, monitored }
+    fn from(OutputFinding { path, placeholder, fate }: OutputFinding) -> Self {
+        let (monitored, blocked) = (fate == Fate::Noted, fate == Fate::Blocked);
+        Self { path, placeholder, monitored, blocked }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A call, its word, and what came of it.
 
 use bakerst_gateway::{Enforcement, hook};
-use bakerst_model::{Action, Limits};
+use bakerst_model::{Action, Code, Limits};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -91,6 +91,45 @@ async fn a_result_comes_back_without_its_secrets_and_is_not_recorded() {
         "places": [{ "path": "/debug/0", "placeholder": "[REDACTED_API_KEY]" }],
     });
     assert_eq!(taken.detail, want);
+}
+
+#[tokio::test]
+async fn a_blocked_result_is_withheld_and_the_answer_says_so() {
+    let sanitization = "- name: output-sanitization";
+    let blocks = format!("{sanitization}\n      config: {{ actions: {{ iban: block }} }}");
+    let house = Plan::new().policy_with(sanitization, &blocks).open().await;
+    let told = with(harmless(), "result", json!({ "to": "GB82WEST12345698765432" }));
+    let reply = house.tcp().await.post("/v1/guard/after", &told).await;
+    let reason = "the result of `timezone_lookup` holds what the policy blocks: iban. \
+                  Do not try to reach the same end another way.";
+    let want = json!({
+        "result": reason,
+        "findings": [{ "path": "/to", "placeholder": "[REDACTED_IBAN]", "blocked": true }],
+        "withheld": {
+            "code": "GRD-061", "reason": reason, "retryable": false,
+            "remedy": Code::OutputBlocked.remedy(),
+        },
+    });
+    assert_eq!((reply.status, reply.json()), (200, want));
+    let taken = house.journal.of(&Action::ToolExecuted).remove(0);
+    assert_eq!(taken.detail["withheld"], "GRD-061");
+}
+
+#[tokio::test]
+async fn values_keep_their_names_within_a_conversation() {
+    let sanitization = "- name: output-sanitization";
+    let names = format!("{sanitization}\n      config: {{ pseudonyms: true }}");
+    let house = Plan::new().policy_with(sanitization, &names).open().await;
+    let mut agent = house.tcp().await;
+    for (conversation, text, want) in [
+        ("c-1", "ann@a.org and bob@a.org", "[EMAIL_1] and [EMAIL_2]"),
+        ("c-1", "bob@a.org", "[EMAIL_2]"),
+        ("c-2", "bob@a.org", "[EMAIL_1]"),
+    ] {
+        let told = with(with(harmless(), "conversationId", conversation), "result", text);
+        let reply = agent.post("/v1/guard/after", &told).await;
+        assert_eq!(reply.field("result"), want);
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,8 @@ use bakerst_gateway::{Enforcement, Gateway, Listeners, Ports, bind_socket, serve
 use bakerst_guard::document::Node;
 use bakerst_guard::{Policy, PolicySource, Registry};
 use bakerst_model::{
-    AgentId, Limits, Role, TOKEN_RANDOM_BYTES, TokenBook, TokenRecord, UnixMillis, mint_token,
+    AgentId, Limits, Role, Secret, TOKEN_RANDOM_BYTES, TokenBook, TokenRecord, UnixMillis,
+    mint_token,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -65,6 +66,7 @@ impl Plan {
             approvals: self.approvals,
             tokens: self.tokens,
             clock: self.clock,
+            pseudonym_key: Secret::new(vec![7; 32]),
         };
         Gateway::open(ports, self.policy, self.limits, self.enforcement).await.unwrap()
     }

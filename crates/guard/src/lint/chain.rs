@@ -3,7 +3,7 @@
 use bakerst_model::Code;
 
 use super::{Lint, Part, Written};
-use crate::config::RailEntry;
+use crate::config::{RailConfig, RailEntry};
 use crate::{Mode, PolicySource};
 
 pub(super) fn lint(source: &PolicySource, written: &Written<'_>) -> Vec<Lint> {
@@ -11,6 +11,16 @@ pub(super) fn lint(source: &PolicySource, written: &Written<'_>) -> Vec<Lint> {
     let entries = guardrails.chain.iter().enumerate();
     let mut lints: Vec<_> =
         entries.filter_map(|(place, entry)| lint_entry(place, entry, written)).collect();
+    for (place, entry) in guardrails.chain.iter().enumerate() {
+        let RailConfig::OutputSanitization(config) = &entry.config else { continue };
+        let strange = config.tools().filter(|tool| !source.tools.contains_key(*tool));
+        lints.extend(strange.map(|tool| Lint {
+            code: Code::LintNeverMatches,
+            at: written.item(Part::Guardrails, "chain", place),
+            message: format!("`{}` has settings for `{tool}`, which is no tool", entry.name),
+            fix: "correct the name, or declare the tool under `tools`".to_owned(),
+        }));
+    }
     for (place, threshold) in guardrails.thresholds.iter().enumerate() {
         if !source.tools.contains_key(&threshold.tool) {
             lints.push(Lint {

@@ -1,8 +1,13 @@
 //! Takes secrets and personal data out of what tools return.
 
+use std::collections::BTreeMap;
+
 use bakerst_detect::pattern::{PatternError, compile_regex};
-use bakerst_detect::redact::{Kind, Redactor, Rule};
+use bakerst_detect::redact::{Action, Kind, Redactor, Rule};
 use serde::{Deserialize, Serialize};
+
+use crate::Mode;
+use crate::sanitize::Sanitizer;
 
 /// What is taken out.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -12,6 +17,53 @@ pub struct Config {
     patterns: Vec<PatternRule>,
     /// Which built-in kinds are taken out as well, beside those that `patterns` names.
     built_in: BuiltIn,
+    /// What is done about a kind, instead of masking it.
+    actions: KindActions,
+    /// The same for the results of single tools.
+    tools: BTreeMap<String, KindActions>,
+    /// Whether values get names such as `[EMAIL_1]` instead of placeholders.
+    pseudonyms: bool,
+}
+
+type KindActions = BTreeMap<KindName, KindAction>;
+
+/// A built-in kind, by its word.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(try_from = "String", into = "&'static str")]
+struct KindName(Kind);
+
+/// What is done where a kind is found.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum KindAction {
+    /// A placeholder takes its place.
+    Mask,
+    /// The whole result is withheld.
+    Block,
+    /// It is noted and stays.
+    Report,
+    /// It is not looked for.
+    Allow,
+}
+
+impl TryFrom<String> for KindName {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        Kind::named(&word).map(Self).ok_or_else(|| {
+            format!("unknown kind `{word}`, expected one of: {}", kind_names().join(", "))
+        })
+    }
+}
+
+impl From<KindName> for &'static str {
+    fn from(KindName(kind): KindName) -> Self {
+        kind.as_str()
+    }
+}
+
+fn kind_names() -> Vec<&'static str> {
+    Kind::ALL.iter().map(|kind| kind.as_str()).collect()
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
@@ -68,9 +120,9 @@ impl TryFrom<RawRule> for PatternRule {
             let replace = replace.unwrap_or_else(|| "[REDACTED]".to_owned());
             return Ok(Self(Rule::Regex { find, replace }));
         }
-        let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == r#type).ok_or_else(|| {
-            let known: Vec<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
-            format!("unknown type `{type}`, expected `regex` or one of: {}", known.join(", "))
+        let kind = Kind::named(&r#type).ok_or_else(|| {
+            let known = kind_names().join(", ");
+            format!("unknown type `{type}`, expected `regex` or one of: {known}")
         })?;
         match (r#match, replace) {
             (None, None) => Ok(Self(Rule::Kind(kind))),
@@ -95,10 +147,15 @@ impl From<PatternRule> for RawRule {
 impl Config {
     /// How many entries its longest list has.
     pub(crate) fn longest_list(&self) -> usize {
-        self.patterns.len()
+        self.patterns.len().max(self.tools.len())
     }
 
-    pub(crate) fn redactor(&self) -> Result<Redactor, PatternError> {
+    /// The tools that it has settings for.
+    pub(crate) fn tools(&self) -> impl Iterator<Item = &str> {
+        self.tools.keys().map(String::as_str)
+    }
+
+    pub(crate) fn sanitizer(&self, mode: Mode) -> Result<Sanitizer, PatternError> {
         let mut rules: Vec<Rule> =
             self.patterns.iter().map(|PatternRule(rule)| rule.clone()).collect();
         match self.built_in {
@@ -106,6 +163,21 @@ impl Config {
             BuiltIn::All => rules.extend(Kind::ALL.map(Rule::Kind)),
             BuiltIn::None => {}
         }
-        Redactor::new(&rules)
+        let everywhere = with_actions(Redactor::new(&rules)?, &self.actions);
+        let own = |(tool, actions): (&String, &KindActions)| {
+            (tool.clone(), with_actions(everywhere.clone(), actions))
+        };
+        let tools = self.tools.iter().map(own).collect();
+        Ok(Sanitizer { mode, everywhere, tools, pseudonyms: self.pseudonyms })
     }
+}
+
+/// A kind that has an action of its own is looked for, whatever `built_in` says.
+fn with_actions(redactor: Redactor, actions: &KindActions) -> Redactor {
+    actions.iter().fold(redactor, |redactor, (KindName(kind), action)| match action {
+        KindAction::Mask => redactor.with_action(*kind, Action::Mask),
+        KindAction::Block => redactor.with_action(*kind, Action::Block),
+        KindAction::Report => redactor.with_action(*kind, Action::Report),
+        KindAction::Allow => redactor.without(*kind),
+    })
 }
