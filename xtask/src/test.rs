@@ -26,6 +26,7 @@ pub(crate) fn run() -> ExitCode {
     clippy.args(["--", "-D", "warnings"]);
     steps.command("lints: cargo clippy", clippy);
     steps.command("tests", tests());
+    steps.command("tests of the optional transformer", transformer());
     steps.command("doc-tests", cargo(&["test", "--doc", "--workspace"]));
     let mut doc = cargo(&["doc", "--no-deps", "--workspace", "--keep-going"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
@@ -40,6 +41,14 @@ pub(crate) fn run() -> ExitCode {
     steps.take("dependencies: cargo deny check licenses bans sources", |_| deny::check());
     steps.take("dependencies: cargo deny check advisories", |_| deny::advisories());
     if steps.conclude() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The one part that is not in a usual build, with the runtime that it brings.
+fn transformer() -> Command {
+    let mut line = cargo(&["test", "-p", "bakerst-detect", "-p", "bakerst-guard"]);
+    line.args(["--features", "bakerst-guard/transformer", "--lib", "--test", "transformer"]);
+    line.args(["transformer"]);
+    line
 }
 
 /// The tests, by nextest where it is there: it runs crates side by side and names slow tests.

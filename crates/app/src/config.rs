@@ -1,6 +1,7 @@
 //! The configuration: one file, read whole or not at all.
 
 pub(crate) mod changes;
+mod model_folder;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use bakerst_guard::document::{Fault, Node};
-use bakerst_guard::{Policy, PolicySource, Sections, rails};
+use bakerst_guard::{Policy, PolicySource, Registry, Sections, rails};
 use bakerst_model::{Code, Limits};
 use serde::{Deserialize, Serialize};
 
@@ -184,7 +185,7 @@ impl Config {
                 let chain = inner.guardrails_text()?;
                 // Faults inside the guardrails are that file's, so it is read for itself first.
                 let limits = section(&node, "limits").map_err(|fault| source.failure(fault))?;
-                PolicySource::read(Some(&chain.node), node.get("tools"), &rails::custom(), &limits)
+                PolicySource::read(Some(&chain.node), node.get("tools"), &registry(), &limits)
                     .map_err(|fault| chain.source.failure(fault))?;
                 Ok(Self::of_parts(source, node, Some(chain)))
             }
@@ -203,7 +204,7 @@ impl Config {
             enforcement: section(&node, "enforcement")?,
             durability: section(&node, "durability")?,
             secrets: section(&node, "secrets")?,
-            policy: PolicySource::read_sections(&sections, &rails::custom(), &limits)?,
+            policy: PolicySource::read_sections(&sections, &registry(), &limits)?,
             limits,
             written: Written { sections: Text { source: source.clone(), node }, guardrails: chain },
         };
@@ -220,6 +221,11 @@ impl Config {
         check_address(self.listen.address.ip())
             .map_err(|fault| fault.at(node.get("listen").unwrap_or(node).at()))
     }
+}
+
+/// What a policy may name beyond itself.
+fn registry() -> Registry {
+    rails::custom().reading_models(model_folder::read)
 }
 
 /// Off loopback, TLS is required; as long as there is none, only loopback will do.

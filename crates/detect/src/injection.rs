@@ -14,6 +14,8 @@ use crate::pattern::{Pattern, PatternError, PatternSet};
 mod assess;
 mod description;
 pub mod features;
+mod found;
+pub mod judge;
 pub mod lexicon;
 pub mod model;
 mod output;
@@ -22,7 +24,10 @@ mod rules;
 mod scan;
 pub mod tokens;
 pub mod training;
+#[cfg(feature = "transformer")]
+pub mod transformer;
 
+use judge::{JudgeError, SecondJudge};
 use model::{Model, ModelError};
 
 /// How readily a text is called an injection.
@@ -92,6 +97,8 @@ pub struct Assessment {
     pub blocked: bool,
     /// What speaks for it, heaviest first.
     pub findings: Vec<InjectionFinding>,
+    /// Why a second judge could not tell. A text that is not blocked is then not cleared either.
+    pub undecided: Option<JudgeError>,
 }
 
 /// A compiled detector.
@@ -103,6 +110,7 @@ pub struct Detector {
     /// The longest word of each phrase: a plain text without any of them holds no phrase.
     anchors: AhoCorasick,
     model: Option<Model>,
+    second: Option<SecondJudge>,
 }
 
 impl Detector {
@@ -160,20 +168,36 @@ impl Detector {
             phrases,
             anchors,
             model: None,
+            second: None,
         })
+    }
+
+    /// The same detector with a judge that is heard on what the built-in model lets pass.
+    ///
+    /// It hears the pieces that the model thinks worst of, so it does nothing beside
+    /// [`phrases_only`](Self::phrases_only).
+    #[must_use]
+    pub fn with_second(self, second: SecondJudge) -> Self {
+        Self { second: Some(second), ..self }
     }
 
     /// A sign of an injection in what an agent hands to a tool, if there is one.
     ///
     /// An argument seldom quotes an attack to talk about it, as a tool's output may, so here a
     /// plain phrase is enough; only what holds none is assessed.
-    #[must_use]
-    pub fn first_finding(&self, text: &str) -> Option<InjectionFinding> {
+    ///
+    /// # Errors
+    /// When a second judge could not tell, and nobody else found anything.
+    pub fn first_finding(&self, text: &str) -> Result<Option<InjectionFinding>, JudgeError> {
         if let Some(found) = self.first_phrase(text) {
-            return Some(found);
+            return Ok(Some(found));
         }
         let assessment = self.assess(text);
-        assessment.findings.into_iter().next().filter(|_| assessment.blocked)
+        match (assessment.blocked, assessment.undecided) {
+            (true, _) => Ok(assessment.findings.into_iter().next()),
+            (false, Some(why)) => Err(why),
+            (false, None) => Ok(None),
+        }
     }
 
     fn first_phrase(&self, text: &str) -> Option<InjectionFinding> {

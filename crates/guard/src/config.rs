@@ -248,7 +248,7 @@ fn read_field<T: serde::de::DeserializeOwned>(node: &Node, name: &str) -> Result
 fn read_chain(node: &Node, registry: &Registry, limits: &Limits) -> Result<Vec<RailEntry>, Fault> {
     let mut chain: Vec<RailEntry> = Vec::new();
     for item in node.items()? {
-        let entry = RailEntry::read(item, registry)?;
+        let entry = RailEntry::read(item, registry, limits)?;
         if chain.iter().any(|earlier| earlier.name == entry.name) {
             let message = format!("the guardrail `{}` is in the chain twice", entry.name);
             return Err(Fault::new(Code::ConfigValue, message).at(item.at()));
@@ -281,7 +281,7 @@ impl RailEntry {
         }
     }
 
-    fn read(node: &Node, registry: &Registry) -> Result<Self, Fault> {
+    fn read(node: &Node, registry: &Registry, limits: &Limits) -> Result<Self, Fault> {
         node.fields(&RAIL_FIELDS)?;
         let name: String = read_field(node, "name")?.ok_or_else(|| {
             Fault::new(Code::ConfigValue, "the field `name` is missing").at(node.at())
@@ -291,7 +291,7 @@ impl RailEntry {
         let none = Node::empty();
         let config = node.get("config").unwrap_or(&none);
         Ok(Self {
-            config: RailConfig::read(&name, kind, config, registry)
+            config: RailConfig::read(&name, kind, config, registry, limits)
                 .map_err(|fault| fault.at(name_at))?,
             name,
             kind,
@@ -320,6 +320,7 @@ impl RailConfig {
         kind: Option<Kind>,
         node: &Node,
         registry: &Registry,
+        limits: &Limits,
     ) -> Result<Self, Fault> {
         match (kind, name) {
             (Some(Kind::Rust), _) if BUILT_IN.contains(&name) => Err(Fault::new(
@@ -331,7 +332,10 @@ impl RailConfig {
                 guardrail: registry.make(name, node)?,
             })),
             (Some(Kind::Rego | Kind::Http), _) => Err(not_built("guardrails of this `kind`")),
-            (None, "prompt-injection") => Ok(Self::PromptInjection(node.read()?)),
+            (None, "prompt-injection") => {
+                rails::prompt_injection::Config::read(node, registry, limits)
+                    .map(Self::PromptInjection)
+            }
             (None, "schema-validation") => Ok(Self::SchemaValidation(node.read()?)),
             (None, "tool-policy") => Ok(Self::ToolPolicy(node.read()?)),
             (None, "destructive-gate") => Ok(Self::DestructiveGate(node.read()?)),

@@ -30,6 +30,6 @@ pub use config::{Risk, Threshold, ToolEntry};
 pub use consumer::{Passthrough, Unguarded};
 pub use permit::{Asked, Outcome, Permit, Refusal, Ruling};
 pub use policy::{Policy, Sections};
-pub use rail::{Check, Facts, Guardrail, Maker, Mode, OnError, Registry, Undecided};
+pub use rail::{Check, Facts, Guardrail, Maker, Mode, ModelReader, OnError, Registry, Undecided};
 pub use sanitize::{Fate, NameBook, OutputFinding, Sanitized};
 pub use subject::Subject;

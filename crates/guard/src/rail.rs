@@ -1,7 +1,9 @@
 //! What a guardrail is.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use bakerst_detect::injection::judge::ModelFiles;
 use bakerst_model::{Code, Reason, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -81,23 +83,45 @@ pub enum OnError {
 /// Makes a custom guardrail from its `config`.
 pub type Maker = fn(&Node) -> Result<Arc<dyn Guardrail>, Fault>;
 
-/// The custom guardrails that a chain may name with `kind: rust`.
+/// Reads a model's files from a folder, none longer than so many bytes, or says why it cannot.
+pub type ModelReader = fn(&Path, usize) -> Result<ModelFiles, String>;
+
+/// What a policy may name that is not in it: the custom guardrails for `kind: rust`, and folders with
+/// models, for which somebody at the edge reads files.
 #[derive(Clone, Debug, Default)]
-pub struct Registry(Vec<(&'static str, Maker)>);
+pub struct Registry {
+    rails: Vec<(&'static str, Maker)>,
+    models: Option<ModelReader>,
+}
 
 impl Registry {
     /// The same registry with one more guardrail.
     #[must_use]
     pub fn with(mut self, name: &'static str, make: Maker) -> Self {
-        self.0.push((name, make));
+        self.rails.push((name, make));
         self
     }
 
+    /// The same registry with somebody who reads models' files.
+    #[must_use]
+    pub fn reading_models(self, read: ModelReader) -> Self {
+        Self { models: Some(read), ..self }
+    }
+
+    pub(crate) fn model_files(
+        &self,
+        folder: &Path,
+        bytes_max: usize,
+    ) -> Result<ModelFiles, String> {
+        let read = self.models.ok_or("nobody here reads files")?;
+        read(folder, bytes_max)
+    }
+
     pub(crate) fn make(&self, name: &str, config: &Node) -> Result<Arc<dyn Guardrail>, Fault> {
-        match self.0.iter().find(|(known, _)| *known == name) {
+        match self.rails.iter().find(|(known, _)| *known == name) {
             Some((_, make)) => make(config),
             None => {
-                let known: Vec<_> = self.0.iter().map(|(known, _)| *known).collect();
+                let known: Vec<_> = self.rails.iter().map(|(known, _)| *known).collect();
                 Err(Fault::unknown_name("custom guardrail", name, &known))
             }
         }

@@ -41,6 +41,10 @@ pub struct Limits {
     pub pseudonym_conversations_max: usize,
     /// The most values that get a name in one conversation; others get plain placeholders.
     pub pseudonym_values_max: usize,
+    /// The longest file of a model that a policy names.
+    pub model_bytes_max: usize,
+    /// The most pieces of one text that a transformer hears.
+    pub transformer_pieces_max: usize,
 }
 
 impl Default for Limits {
@@ -63,6 +67,8 @@ impl Default for Limits {
             config_bytes_max: 4 << 20,
             pseudonym_conversations_max: 1_000,
             pseudonym_values_max: 1_000,
+            model_bytes_max: 1 << 30,
+            transformer_pieces_max: 8,
         }
     }
 }

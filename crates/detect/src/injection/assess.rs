@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use super::found::{FINDINGS_MAX, Found};
 use super::model::Sum;
 use super::rules::{RULES, RuleHit};
 use super::scan::{self, Window};
-use super::{Assessment, Detector, InjectionFinding, InjectionKind, Sensitivity};
-use crate::normalise::{self, Layer, Layered};
+use super::{Assessment, Detector, InjectionFinding, InjectionKind, Sensitivity, judge};
+use crate::normalise::{self, Layer};
 
 /// A text is read in pieces of this size, so that memory stays bounded.
 const CHUNK_BYTES: usize = 1 << 16;
@@ -14,8 +15,6 @@ const CHUNK_BYTES: usize = 1 << 16;
 const OVERLAP_BYTES: usize = 1 << 10;
 /// How many disguises may lie on top of each other.
 const DEPTH_MAX: usize = 3;
-/// How many findings an assessment names.
-const FINDINGS_MAX: usize = 8;
 
 /// What a text is to the agent that reads it: the same words weigh more in one place than in
 /// another.
@@ -38,15 +37,6 @@ impl Place {
     }
 }
 
-impl Assessment {
-    /// Brings findings into their order and keeps the heaviest.
-    pub(super) fn settle(&mut self) {
-        self.findings.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-        self.findings.dedup_by(|a, b| a.rule == b.rule && a.span == b.span);
-        self.findings.truncate(FINDINGS_MAX);
-    }
-}
-
 impl Detector {
     /// What is to be thought of `text`.
     #[must_use]
@@ -55,40 +45,51 @@ impl Detector {
     }
 
     pub(super) fn assess_at(&self, text: &str, place: Place) -> Assessment {
-        let mut whole = Assessment::default();
+        let mut whole = Found::default();
         for chunk in chunks(text) {
             let piece = text.get(chunk.clone()).unwrap_or_default();
             let mut found = self.reading(piece, place, 0);
-            shift(&mut found, chunk.start);
-            merge(&mut whole, found);
+            found.shift(chunk.start);
+            whole.merge(found, self.pieces_max());
         }
-        self.add_patterns(text, &mut whole);
-        whole.settle();
-        whole
+        let Found { mut assessment, pieces } = whole;
+        self.add_patterns(text, &mut assessment);
+        if let Some(second) = self.second.as_ref().filter(|_| !assessment.blocked) {
+            second.hear(pieces, &mut assessment);
+        }
+        assessment.settle();
+        assessment
+    }
+
+    fn pieces_max(&self) -> usize {
+        self.second.as_ref().map_or(0, |second| second.pieces_max)
     }
 
     /// One piece of text, folded where it is not plain, and every reading that it hides.
-    fn reading(&self, text: &str, place: Place, depth: usize) -> Assessment {
+    fn reading(&self, text: &str, place: Place, depth: usize) -> Found {
         if text.is_ascii() {
             return self.plain_reading(text, place, depth);
         }
         let folded = normalise::fold(text);
         let mut found = self.plain_reading(folded.text(), place, depth);
-        back(&mut found, &folded, text);
+        found.back(&folded, text);
         found
     }
 
-    fn plain_reading(&self, text: &str, place: Place, depth: usize) -> Assessment {
+    fn plain_reading(&self, text: &str, place: Place, depth: usize) -> Found {
         let scan = scan::read(text, self.model.as_ref());
-        let mut found = self.judge(text, &scan, place);
-        for finding in &mut found.findings {
+        let mut found = Found { assessment: self.judge(text, &scan, place), pieces: Vec::new() };
+        if let (Some(second), Some(model)) = (&self.second, &self.model) {
+            found.pieces = judge::pieces(text, &scan, model, second);
+        }
+        for finding in found.findings() {
             finding.layer = normalise::surrounding(text, finding.span.start);
         }
         if depth < DEPTH_MAX {
             for layered in normalise::decodings(text, &scan.hints) {
                 let mut inner = self.reading(layered.text(), place, depth + 1);
-                back(&mut inner, &layered, text);
-                merge(&mut found, inner);
+                inner.back(&layered, text);
+                found.merge(inner, self.pieces_max());
             }
         }
         found
@@ -128,7 +129,7 @@ impl Detector {
             findings.push(finding(kind, "model", span, score));
             findings.extend(rule_findings(&scan.rules, &(start..end), score));
         }
-        Assessment { score, blocked: logit >= threshold, findings }
+        Assessment { score, blocked: logit >= threshold, findings, undecided: None }
     }
 
     fn judge_by_rules(&self, text: &str, hits: &[RuleHit]) -> Assessment {
@@ -136,7 +137,7 @@ impl Detector {
             hits.iter().filter(|hit| self.is_decisive(text, hit)).copied().collect();
         let score = if decisive.is_empty() { 0.0 } else { 0.9 };
         let findings = rule_findings(&decisive, &(0..text.len()), score);
-        Assessment { score, blocked: !decisive.is_empty(), findings }
+        Assessment { score, blocked: !decisive.is_empty(), findings, undecided: None }
     }
 
     /// Whether a rule counts by itself: at this sensitivity, and not quoted as an example.
@@ -194,37 +195,7 @@ pub(super) fn finding(
     InjectionFinding { kind, rule: rule.to_owned(), span, layer: Layer::Plain, weight }
 }
 
-/// Takes findings in a reading back to the text that it was made from.
-fn back(found: &mut Assessment, layered: &Layered, outer: &str) {
-    for finding in &mut found.findings {
-        let layer = layered.layer_at(&finding.span);
-        finding.span = layered.original(finding.span.clone());
-        if finding.layer == Layer::Plain {
-            finding.layer = layer;
-        }
-        if finding.layer == Layer::Plain {
-            finding.layer = normalise::surrounding(outer, finding.span.start);
-        }
-    }
-}
-
-fn shift(found: &mut Assessment, by: usize) {
-    for finding in &mut found.findings {
-        finding.span = finding.span.start + by..finding.span.end + by;
-    }
-}
-
-fn merge(whole: &mut Assessment, other: Assessment) {
-    whole.score = whole.score.max(other.score);
-    whole.blocked |= other.blocked;
-    whole.findings.extend(other.findings);
-    if whole.findings.len() > 4 * FINDINGS_MAX {
-        whole.findings.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-        whole.findings.truncate(FINDINGS_MAX);
-    }
-}
-
-/// The pieces of a text, each ending at the end of a letter.
+/// The chunks of a text, each ending at the end of a letter.
 fn chunks(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let mut next = Some(0);
     std::iter::from_fn(move || {

@@ -2,11 +2,15 @@
 
 use bakerst_detect::injection::{Detector, Sensitivity};
 use bakerst_detect::pattern::PatternError;
-use bakerst_model::{Code, Escaped, Reason};
+use bakerst_model::{Code, Escaped, Limits, Reason};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{PatternEntry, compiled};
-use crate::{Check, Guardrail, Subject, Undecided};
+use crate::document::{Fault, Node};
+use crate::{Check, Guardrail, Registry, Subject, Undecided};
+use transformer::Transformer;
+
+mod transformer;
 
 /// How readily, and what else to look for.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -16,11 +20,14 @@ pub struct Config {
     patterns: Vec<PatternEntry>,
     /// Whether the trained model is heard beside the phrases and rules.
     model: bool,
+    /// A second model, heard on what the first lets pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transformer: Option<Transformer>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { sensitivity: Level::default(), patterns: Vec::new(), model: true }
+        Self { sensitivity: Level::default(), patterns: Vec::new(), model: true, transformer: None }
     }
 }
 
@@ -34,6 +41,19 @@ enum Level {
 }
 
 impl Config {
+    /// Reads the settings, and has the files read that they name.
+    pub(crate) fn read(node: &Node, registry: &Registry, limits: &Limits) -> Result<Self, Fault> {
+        let mut config: Self = node.read()?;
+        let Some(transformer) = &mut config.transformer else { return Ok(config) };
+        let at = node.get("transformer").map_or(node.at(), Node::at);
+        if !config.model {
+            let message = "`transformer` is heard beside the built-in model, and `model` is off";
+            return Err(Fault::new(Code::ConfigValue, message).at(at));
+        }
+        transformer.load(registry, limits).map_err(|fault| fault.at(at))?;
+        Ok(config)
+    }
+
     /// How many entries its longest list has.
     pub(crate) fn longest_list(&self) -> usize {
         self.patterns.len()
@@ -58,14 +78,22 @@ impl PromptInjection {
             true => Detector::new(sensitivity, &patterns)?,
             false => Detector::phrases_only(sensitivity, &patterns)?,
         };
-        Ok(Self { detector })
+        let second = config.transformer.as_ref().and_then(Transformer::judge);
+        Ok(Self {
+            detector: match second {
+                Some(second) => detector.with_second(second.clone()),
+                None => detector,
+            },
+        })
     }
 }
 
 impl Guardrail for PromptInjection {
     fn check(&self, subject: &Subject<'_>) -> Result<Check, Undecided> {
         let texts = subject.texts();
-        let Some(found) = self.detector.first_finding(texts) else { return Ok(Check::Approve) };
+        let found = self.detector.first_finding(texts);
+        let found = found.map_err(|why| Undecided(format!("the transformer {why}")))?;
+        let Some(found) = found else { return Ok(Check::Approve) };
         let quoted: String = texts.get(found.span).unwrap_or_default().chars().take(80).collect();
         let message =
             format!("the input reads like an instruction to the model: `{}`", Escaped(&quoted));
