@@ -14,6 +14,8 @@
 #![forbid(unsafe_code)]
 
 mod chain;
+pub mod delivery;
+pub mod encode;
 mod header;
 mod hex;
 mod key;
