@@ -1,5 +1,6 @@
 //! `bakerst bench`: measurements that anybody can repeat, each beside its baseline.
 
+mod audit;
 mod chain;
 mod detect;
 mod hook;
@@ -32,6 +33,7 @@ pub(crate) fn run(bench: &Bench, global: &Global) -> Outcome {
         return server::serve_baseline(socket);
     }
     let figures = match bench.name {
+        BenchName::Audit => audit::measure(bench.full)?,
         BenchName::Chain => chain::measure(bench.full)?,
         BenchName::Detect => detect::measure(bench.full)?,
         BenchName::Hook => hook::measure(bench.full)?,

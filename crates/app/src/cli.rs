@@ -9,6 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use policy::Policy;
 
+use crate::commands::audit::args;
+
 /// Stands between an agent and everything it can touch: judges every tool call, asks a person
 /// where one must decide, records what was decided, and keeps secrets out of what comes back.
 #[derive(Debug, Parser)]
@@ -238,13 +240,17 @@ pub(crate) enum Audit {
     /// Check every record against the chain; name the first that is wrong.
     #[command(after_help = "Example:\n  bakerst audit verify")]
     Verify,
-    /// Print the last records.
-    #[command(after_help = "Example:\n  bakerst audit tail --lines 50 --json")]
-    Tail {
-        /// How many.
-        #[arg(long, short = 'n', default_value_t = 20)]
-        lines: usize,
-    },
+    /// Print the last records, and those that come.
+    #[command(after_help = "Example:\n  bakerst audit tail -f --decision deny")]
+    Tail(Box<args::Tail>),
+    /// Find records.
+    #[command(
+        after_help = "Example:\n  bakerst audit query --since 2h --agent ci-bot --decision deny --decision ask --json"
+    )]
+    Query(Box<args::Query>),
+    /// Count records by kind and time.
+    #[command(after_help = "Example:\n  bakerst audit stats --since 7d --by day")]
+    Stats(Box<args::Stats>),
 }
 
 /// `bench`.
@@ -264,6 +270,8 @@ pub(crate) struct Bench {
 /// What to measure.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum BenchName {
+    /// The audit log.
+    Audit,
     /// One decision in process.
     Chain,
     /// The detectors by themselves.

@@ -1,7 +1,7 @@
 //! The commands, one file each.
 
 mod approvals;
-mod audit;
+pub(crate) mod audit;
 mod check;
 mod completions;
 mod demo;

@@ -20,6 +20,8 @@ mod header;
 mod hex;
 mod key;
 mod line;
+pub mod ocsf;
+pub mod query;
 mod record;
 mod source;
 mod verify;

@@ -59,6 +59,9 @@ macro_rules! actions {
         }
 
         impl Action {
+            /// Every action of ours.
+            pub const OURS: &'static [Self] = &[$(Self::$name),*];
+
             /// The action as it is written, `category.what`.
             #[must_use]
             pub fn as_str(&self) -> &str {

@@ -13,6 +13,7 @@ mod log_file;
 mod log_folder;
 mod log_reader;
 mod log_verify;
+pub mod query;
 mod tokens;
 
 pub use approvals::Approvals;

@@ -1,13 +1,14 @@
 //! `bakerst audit`: the log, read and verified where it lies.
 
-use std::collections::VecDeque;
-use std::fs::File;
-use std::io;
+pub(crate) mod args;
+mod query;
+mod select;
+mod stats;
+mod tail;
 
 use bakerst_audit::Verified;
-use bakerst_model::{Code, Escaped};
-use bakerst_store::{LogLines, verify_log};
-use serde_json::{Value, json};
+use bakerst_store::verify_log;
+use serde_json::json;
 
 use crate::cli::{Audit, Global};
 use crate::failure::{Exit, Failure, Outcome};
@@ -18,7 +19,9 @@ pub(crate) fn run(audit: &Audit, global: &Global) -> Outcome {
     let places = Places::of(global)?;
     match audit {
         Audit::Verify => verify(&places, global.json),
-        Audit::Tail { lines } => tail(&places, *lines, global.json),
+        Audit::Tail(args) => tail::run(args, &places, global.json),
+        Audit::Query(args) => query::run(args, &places, global.json),
+        Audit::Stats(args) => stats::run(args, &places, global.json),
     }
 }
 
@@ -44,48 +47,4 @@ fn verify(places: &Places, json: bool) -> Outcome {
         print::note(format!("{} bytes follow: a write under way, or cut short", report.torn_bytes));
     }
     Ok(Exit::Ok)
-}
-
-fn tail(places: &Places, lines: usize, json: bool) -> Outcome {
-    let unreadable = |error: io::Error| {
-        let folder = places.log();
-        let message = format!("cannot read the audit log `{}`: {error}", folder.path().display());
-        Failure::environment(Code::StateUnwritable, message)
-    };
-    let mut last = VecDeque::new();
-    for segment in places.log().segments().map_err(unreadable)? {
-        let mut log = LogLines::new(File::open(&segment.path).map_err(unreadable)?);
-        while let Some(line) = log.next_line().map_err(unreadable)? {
-            if line.contains(&0) {
-                break;
-            }
-            last.push_back(line.to_owned());
-            if last.len() > lines {
-                last.pop_front();
-            }
-        }
-    }
-    for line in last {
-        let text = String::from_utf8_lossy(&line);
-        match serde_json::from_str::<Value>(&text) {
-            Ok(_) if json => print::line(text.trim_end()),
-            Ok(record) => print::line(brief(&record)),
-            // The line that is being written right now.
-            Err(_) => {}
-        }
-    }
-    Ok(Exit::Ok)
-}
-
-/// A record on one line: when, what, who, and the words that explain it.
-fn brief(record: &Value) -> String {
-    let text = |pointer: &str| {
-        let text = record.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        Escaped(text).to_string()
-    };
-    let seq = record.get("seq").map(Value::to_string).unwrap_or_default();
-    let (timestamp, action, actor) = (text("/timestamp"), text("/action"), text("/actor/name"));
-    let (tool, code, reason) = (text("/detail/tool"), text("/detail/code"), text("/detail/reason"));
-    let words = format!("{code} {reason}");
-    format!("{seq:>6}  {timestamp}  {action:20} {actor:16} {tool} {words}").trim_end().to_owned()
 }

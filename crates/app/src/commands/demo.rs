@@ -24,7 +24,8 @@ pub(crate) fn run(global: &Global) -> Outcome {
     station::runtime()?.block_on(tour(&global))?;
     title("5", "Every decision is in the log, and the log verifies");
     let verified = audit::run(&Audit::Verify, &global)?;
-    audit::run(&Audit::Tail { lines: 8 }, &global)?;
+    let last = audit::args::Tail { lines: 8, ..Default::default() };
+    audit::run(&Audit::Tail(Box::new(last)), &global)?;
     print::line("\nThe folder of this demo is gone again. `bakerst up` starts the real thing.");
     Ok(verified)
 }

@@ -8,5 +8,6 @@
 )]
 
 mod guarded;
+mod reading;
 mod refusals;
 mod support;

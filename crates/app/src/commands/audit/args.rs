@@ -1,0 +1,106 @@
+//! What the reading commands understand.
+
+use clap::{Args, ValueEnum};
+
+/// Which records. Of several values of one flag any will do; all flags must be satisfied.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Which {
+    /// Not before: `2026-02-24`, `2026-02-24T09:30` (UTC), or how long ago, as `15m`, `2h`, `7d`.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Before this moment.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// The family: auth, tool, secret, admin, llm, approval, system, ….
+    #[arg(long = "category", value_name = "NAME")]
+    pub(crate) categories: Vec<String>,
+    /// What happened, such as tool.blocked.
+    #[arg(long = "action", value_name = "NAME")]
+    pub(crate) actions: Vec<String>,
+    /// The agent that acted, or that an approval is about.
+    #[arg(long = "agent", value_name = "ID")]
+    pub(crate) agents: Vec<String>,
+    /// The person behind it.
+    #[arg(long = "user", value_name = "ID")]
+    pub(crate) users: Vec<String>,
+    /// The tool.
+    #[arg(long = "tool", value_name = "NAME")]
+    pub(crate) tools: Vec<String>,
+    /// What was decided.
+    #[arg(long = "decision", value_enum)]
+    pub(crate) decisions: Vec<Decided>,
+    /// The conversation.
+    #[arg(long = "conversation", value_name = "ID")]
+    pub(crate) conversations: Vec<String>,
+    /// The code of the reason, such as GRD-040.
+    #[arg(long = "code", value_name = "CODE")]
+    pub(crate) codes: Vec<String>,
+    /// A text anywhere in the record, however it is escaped there.
+    #[arg(long = "text", value_name = "TEXT")]
+    pub(crate) texts: Vec<String>,
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Decided {
+    /// The call was allowed.
+    Allow,
+    /// A person was asked.
+    Ask,
+    /// The call was refused.
+    Deny,
+}
+
+/// `query`.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Query {
+    /// Which records.
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// The most records; 0 for all there are.
+    #[arg(long, short = 'n', default_value_t = 100)]
+    pub(crate) limit: usize,
+    /// Begin with the newest.
+    #[arg(long)]
+    pub(crate) newest: bool,
+}
+
+/// `tail`.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Tail {
+    /// Which records.
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// How many of those that are there.
+    #[arg(long, short = 'n', default_value_t = 20)]
+    pub(crate) lines: usize,
+    /// Go on with those that come, until Ctrl-C.
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+}
+
+/// `stats`.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Stats {
+    /// Which records.
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// How finely time is cut.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) by: By,
+    /// How many values of each kind are shown.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) top: usize,
+}
+
+/// How finely time is cut.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum By {
+    /// Minute by minute.
+    Minute,
+    /// Hour by hour.
+    #[default]
+    Hour,
+    /// Day by day.
+    Day,
+}
