@@ -36,7 +36,8 @@ pub(crate) fn demo() -> Result<Step> {
     Ok(Step::Done)
 }
 
-fn path() -> PathBuf {
+/// Where it is once it is built.
+pub(crate) fn path() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let target = target.unwrap_or_else(|| Repo::root().join("target"));
     target.join("release").join("bakerst")

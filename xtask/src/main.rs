@@ -6,6 +6,7 @@ mod command;
 mod deny;
 mod fuzz;
 mod generate;
+mod quality;
 mod repo;
 mod rules;
 mod servers;
@@ -43,6 +44,11 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Score the detectors on every corpus at hand, measure them, and write `docs/quality.md`.
+    #[command(
+        after_help = "Example:\n  cargo xtask quality\n  cargo xtask quality --no-speed --misses"
+    )]
+    Quality(quality::Quality),
     /// Hold the repository against its own rules.
     #[command(after_help = "Example:\n  cargo xtask rules")]
     Rules,
@@ -59,6 +65,7 @@ fn main() -> ExitCode {
         Task::Soak(soak) => soak.run(),
         Task::Fuzz(fuzz) => fuzz.run(),
         Task::Generate { check } => generate::run(check),
+        Task::Quality(quality) => quality.run(),
         Task::Rules => rules::run(),
         Task::Train(arguments) => train::run(&arguments),
     };

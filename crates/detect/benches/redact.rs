@@ -46,10 +46,11 @@ fn dense_stream(bencher: Bencher<'_, '_>, chunk: usize) {
 }
 
 fn stream(bencher: Bencher<'_, '_>, text: &str, chunk: usize) {
+    let pieces = specimen::pieces(text, chunk);
     bencher.counter(BytesCount::of_str(text)).bench(|| {
         let (mut stream, mut out, mut len) = (REDACTOR.stream(), String::new(), 0);
-        for at in (0..text.len()).step_by(chunk) {
-            stream.push(black_box(&text[at..text.len().min(at + chunk)]), &mut out);
+        for piece in &pieces {
+            stream.push(black_box(piece), &mut out);
             len += out.len();
             out.clear();
         }

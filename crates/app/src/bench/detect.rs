@@ -108,14 +108,14 @@ fn commands() -> f64 {
 /// How fast a text is redacted in pieces, as a share of the speed for the whole; the two take turns,
 /// so that whatever else the machine does hits both.
 fn stream_ratio(redactor: &Redactor, text: &str, chunk: usize, budget: Duration) -> f64 {
+    let chunks = specimen::pieces(text, chunk);
     let (mut whole, mut pieces) = (Vec::new(), Vec::new());
     let began = Instant::now();
     while began.elapsed() < budget || whole.len() < 5 {
         whole.push(timed(|| redactor.redact(black_box(text)).text.len()));
         pieces.push(timed(|| {
             let (mut stream, mut out, mut sent) = (redactor.stream(), String::new(), 0);
-            for at in (0..text.len()).step_by(chunk) {
-                let piece = text.get(at..text.len().min(at + chunk)).unwrap_or_default();
+            for piece in &chunks {
                 stream.push(black_box(piece), &mut out);
                 sent += out.len();
                 out.clear();

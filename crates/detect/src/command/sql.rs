@@ -135,12 +135,10 @@ impl Reader {
         let undone = is_rolled_back(tokens);
         for statement in tokens.split(|token| *token == Token::Mark(';')) {
             let Ruling(effect, rule) = judge(statement);
-            let effect = if undone && effect == Effect::Destructive && is_undoable(statement) {
-                Effect::Read
-            } else {
-                effect
-            };
-            self.invoke(statement.iter().filter_map(Token::word), effect, false);
+            let undone = undone && is_undoable(statement);
+            let effect =
+                if undone && effect == Effect::Destructive { Effect::Read } else { effect };
+            self.invoke(statement.iter().filter_map(Token::word), effect, undone);
             if effect >= Effect::Unknown {
                 self.note(effect, &quoted(statement), rule);
             } else {

@@ -3,20 +3,24 @@
 use std::ops::Deref;
 
 use super::pseudonym::Pseudonyms;
-use super::set::Set;
 use super::settle::Settler;
 use super::window::{BACK_MAX, START_BACK_MAX};
 use super::{RedactionFinding, Redactor};
 
 /// How much decided text is kept before it is dropped in one go.
 const KEPT_MAX: usize = 8 << 10;
+/// Shorter pieces are being written while somebody watches, and are looked at as they come.
+const PIECE_MIN: usize = 64;
+/// Longer ones are collected up to this: looking costs more than a look's fixed price only then.
+const COLLECTED_MAX: usize = 512;
 /// A rule that waits for more than this is asked again only once the text has grown by half.
 const PATIENCE: usize = 512;
 
 /// Redacts pieces of a text as they arrive, with the same result as for the whole text at once.
 ///
 /// What could still become part of a finding is held back: a few bytes as a rule, and while a
-/// finding goes on at most its longest span.
+/// finding goes on at most its longest span. Pieces of 64 bytes and more are collected, up to 512
+/// bytes; [`Stream::flush`] passes on what is ready without waiting for that.
 #[derive(Debug)]
 pub struct Stream<R> {
     redactor: R,
@@ -27,6 +31,8 @@ pub struct Stream<R> {
     scanned: usize,
     own_next: usize,
     retry_len: usize,
+    /// How many bytes came since it was last looked.
+    collected: usize,
     settler: Settler,
 }
 
@@ -42,6 +48,7 @@ impl<R: Deref<Target = Redactor>> Stream<R> {
             scanned: 0,
             own_next: 0,
             retry_len: 0,
+            collected: 0,
             settler: Settler::default(),
         }
     }
@@ -56,6 +63,15 @@ impl<R: Deref<Target = Redactor>> Stream<R> {
     /// Takes the next piece, and appends to `out` what may be passed on.
     pub fn push(&mut self, chunk: &str, out: &mut String) {
         self.buffer.push_str(chunk);
+        self.collected += chunk.len();
+        if chunk.len() < PIECE_MIN || self.collected >= COLLECTED_MAX {
+            self.flush(out);
+        }
+    }
+
+    /// Appends to `out` whatever may be passed on by now.
+    pub fn flush(&mut self, out: &mut String) {
+        self.collected = 0;
         self.advance(false, out);
         let kept = self.scanned.min(self.own_next).min(self.settler.done) - self.base;
         if kept > KEPT_MAX {
@@ -91,26 +107,28 @@ impl<R: Deref<Target = Redactor>> Stream<R> {
             return;
         }
         let bytes = self.buffer.as_bytes();
-        let mut safe = self.base + len;
+        let mut safe = len;
         if let Some(engine) = &self.redactor.engine {
             let next = self.scanned - self.base;
             let stop = engine.scan(bytes, next, self.base, whole, &mut self.settler.found);
             self.scanned = self.base + stop;
             self.retry_len = if len - stop > PATIENCE { len + (len - stop) / 2 } else { 0 };
             if !whole {
-                safe = safe.min(self.base + first_start(bytes, stop));
+                safe = first_start(&self.buffer, stop);
             }
         } else {
-            self.scanned = safe;
+            self.scanned = self.base + len;
         }
         if let Some(own) = &self.redactor.own {
             let found = &mut self.settler.found;
             self.own_next = own.scan(bytes, self.base, self.own_next, whole, found);
-            safe = if whole { safe } else { safe.min(self.own_next) };
+            if !whole {
+                safe = floor_boundary(&self.buffer, safe.min(self.own_next - self.base));
+            }
         } else {
-            self.own_next = safe;
+            self.own_next = self.base + len;
         }
-        let safe = self.base + floor_boundary(&self.buffer, safe - self.base);
+        let safe = self.base + safe;
         let text = (self.buffer.as_str(), self.base);
         if !self.settler.found.is_empty() {
             self.settler.settle(&self.redactor, self.names.as_mut(), text, safe, out);
@@ -122,11 +140,15 @@ impl<R: Deref<Target = Redactor>> Stream<R> {
     }
 }
 
-/// Where a match may start at the earliest that is triggered from a place on.
-fn first_start(bytes: &[u8], place: usize) -> usize {
+/// A place before which no match starts that is triggered from `place` on: only name bytes may stand
+/// between the two, and a blank or a quote is none.
+fn first_start(text: &str, place: usize) -> usize {
     let low = place.saturating_sub(START_BACK_MAX);
-    let behind = bytes.get(low..place).unwrap_or_default();
-    place - behind.iter().rev().take_while(|byte| Set::NAME.has(**byte)).count()
+    let behind = text.as_bytes().get(low..place).unwrap_or_default();
+    match memchr::memrchr3(b' ', b'"', b'\n', behind) {
+        Some(at) => low + at + 1,
+        None => floor_boundary(text, low),
+    }
 }
 
 fn floor_boundary(text: &str, mut at: usize) -> usize {

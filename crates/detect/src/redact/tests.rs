@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::specimen;
 
 fn redactor() -> Redactor {
     Redactor::new(&Kind::ALL.map(Rule::Kind)).unwrap()
@@ -168,6 +169,23 @@ fn clean_text_is_passed_on_almost_at_once() {
     }
 }
 
+#[test]
+fn what_is_held_back_is_bounded() {
+    let redactor = redactor();
+    let text = specimen::clean(1 << 16);
+    for bytes in [1, 63, 64, 100, 511, 512, 4096] {
+        let (mut stream, mut out) = (redactor.stream(), String::new());
+        for piece in specimen::pieces(&text, bytes) {
+            stream.push(piece, &mut out);
+            assert!(stream.held() < 512 + 100, "{} held of pieces of {bytes}", stream.held());
+        }
+        stream.flush(&mut out);
+        assert!(stream.held() <= 100, "{} held after a flush", stream.held());
+        stream.finish(&mut out);
+        assert_eq!(out, text);
+    }
+}
+
 /// Pieces that rules care about, cut and glued in every way.
 const PIECES: [&str; 44] = [
     "a",
@@ -223,7 +241,9 @@ proptest! {
     #[test]
     fn pieces_give_the_same_as_the_whole(
         parts in prop::collection::vec(0..PIECES.len() + 2, 0..60),
-        sizes in prop::collection::vec(1..40_usize, 1..20),
+        // Short pieces, and such as are collected.
+        sizes in prop::collection::vec(prop_oneof![1..40_usize, 60..200_usize], 1..20),
+        flushes in any::<u64>(),
         own in any::<bool>(),
         // Long enough now and then that the stream lets go of what it passed on.
         times in prop::sample::select(vec![1_usize, 1, 1, 60]),
@@ -251,7 +271,14 @@ proptest! {
             rest = tail;
         }
         let whole = redactor.redact(&text);
-        let (out, findings) = streamed(&redactor, &chunks);
+        let (mut stream, mut out) = (redactor.stream(), String::new());
+        for (place, chunk) in chunks.iter().enumerate() {
+            stream.push(chunk, &mut out);
+            if flushes >> (place % 64) & 1 == 1 {
+                stream.flush(&mut out);
+            }
+        }
+        let findings = stream.finish(&mut out);
         prop_assert_eq!(out, whole.text.as_ref());
         prop_assert_eq!(findings, whole.findings);
     }

@@ -167,6 +167,7 @@ fn kubectl_verb(verb: &Operand<'_>, operands: &[Operand<'_>], args: &Args<'_>) -
             "removes access to a cluster",
         ),
         "rollout" => Ruling::destructive_if(next == "undo", "puts an older version back"),
+        "auth" if matches!(next, "can-i" | "whoami") => Ruling::READ,
         "certificate" | "adm" | "auth" => Ruling::destructive_if(
             matches!(next, "approve" | "prune" | "drain")
                 || next == "policy"
