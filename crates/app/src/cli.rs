@@ -165,7 +165,8 @@ pub(crate) enum EvalForm {
     Commands,
     /// `{id, tool, input, agent?}`: what does the whole chain say?
     Calls,
-    /// Conversations, with what was slipped into them.
+    /// `{id?, prompt, steps: [{tool, input, output}], injected?: […]}`: what does the chain say to each
+    /// call of a conversation, and to those slipped in after it?
     Flows,
 }
 
@@ -251,11 +252,6 @@ pub(crate) enum Audit {
     /// Count records by kind and time.
     #[command(after_help = "Example:\n  bakerst audit stats --since 7d --by day")]
     Stats(Box<args::Stats>),
-    /// Write records for other tools: JSON lines, Parquet or OCSF.
-    #[command(
-        after_help = "Example:\n  bakerst audit export --since 30d --format parquet --output audit.parquet"
-    )]
-    Export(Box<args::Export>),
 }
 
 /// `bench`.

@@ -16,7 +16,6 @@
 mod chain;
 pub mod delivery;
 pub mod encode;
-pub mod export;
 mod header;
 mod hex;
 mod key;
@@ -24,7 +23,6 @@ mod line;
 pub mod ocsf;
 pub mod query;
 mod record;
-pub mod retention;
 mod source;
 mod verify;
 

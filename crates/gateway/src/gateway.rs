@@ -128,7 +128,7 @@ impl Gateway {
 
     /// What a guardrail may know of the moment.
     pub(crate) fn facts(&self) -> Facts {
-        Facts { now: self.clock.now() }
+        Facts { now: self.clock.now(), flow: None }
     }
 
     /// Counts a request in, unless as many are being worked on as may be.

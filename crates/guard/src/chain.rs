@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bakerst_model::{ApprovalId, Code, Digest, Reason, ToolCall, Verdict};
 use serde::Serialize;
 
+use crate::flow::FlowFacts;
 use crate::rails::human_approval::Approver;
 use crate::{Check, Facts, Guardrail, Mode, OnError, Subject, Undecided};
 
@@ -50,6 +51,8 @@ pub struct Decision {
     pub approval: Option<ApprovalId>,
     /// The policy that decided.
     pub policy: Digest,
+    /// Where the call's values come from, if that was known.
+    pub flow: Option<Arc<FlowFacts>>,
 }
 
 /// Where a run stands.
@@ -194,7 +197,8 @@ impl Run<'_> {
         approval: Option<ApprovalId>,
     ) -> Decision {
         let trail = std::mem::take(&mut self.trail);
-        Decision { verdict, reason, trail, approval, policy: self.chain.policy }
+        let flow = self.subject.facts.flow.clone();
+        Decision { verdict, reason, trail, approval, policy: self.chain.policy, flow }
     }
 }
 

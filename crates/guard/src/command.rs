@@ -62,6 +62,11 @@ impl From<CommandPlace> for RawPlace {
 }
 
 impl CommandPlace {
+    /// Where the command stands, as a JSON pointer.
+    pub(crate) fn pointer(&self) -> &str {
+        &self.at
+    }
+
     /// What the command in `input` would do. An input without one is unknown in every respect: the
     /// tool may find its command elsewhere.
     pub(crate) fn read(&self, input: &Value) -> Reading {

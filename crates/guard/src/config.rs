@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::document::{Fault, Node};
+use crate::flow::{Reads, Sends};
 use crate::rails::{self, BUILT_IN, NOT_BUILT};
 use crate::{CommandPlace, Guardrail, Mode, OnError, Registry};
 
@@ -86,6 +87,8 @@ pub enum RailConfig {
     ToolPolicy(rails::tool_policy::Config),
     /// Of `destructive-gate`.
     DestructiveGate(rails::destructive_gate::Config),
+    /// Of `flow-control`.
+    FlowControl(rails::flow_control::Config),
     /// Of `human-approval`.
     HumanApproval(rails::human_approval::Config),
     /// Of `output-sanitization`.
@@ -125,6 +128,21 @@ pub struct ToolEntry {
     /// What its arguments must look like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
+    /// Where its output comes from; by default, from anybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reads: Option<Reads>,
+    /// Whether it carries what it is given to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sends: Option<Sends>,
+    /// Whether it changes anything that matters; by default, told by `risk`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writes: Option<bool>,
+    /// The arguments that say where something goes or what is acted upon, beside those that show it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub destinations: Vec<String>,
+    /// Arguments that look like destinations and are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub harmless: Vec<String>,
 }
 
 /// What a tool can do.
@@ -310,6 +328,7 @@ impl RailConfig {
             Self::OutputSanitization(config) => config.longest_list(),
             Self::SchemaValidation(_)
             | Self::ToolPolicy(_)
+            | Self::FlowControl(_)
             | Self::HumanApproval(_)
             | Self::Custom(_) => 0,
         }
@@ -339,6 +358,7 @@ impl RailConfig {
             (None, "schema-validation") => Ok(Self::SchemaValidation(node.read()?)),
             (None, "tool-policy") => Ok(Self::ToolPolicy(node.read()?)),
             (None, "destructive-gate") => Ok(Self::DestructiveGate(node.read()?)),
+            (None, "flow-control") => Ok(Self::FlowControl(node.read()?)),
             (None, "human-approval") => Ok(Self::HumanApproval(node.read()?)),
             (None, "output-sanitization") => Ok(Self::OutputSanitization(node.read()?)),
             (None, name) if NOT_BUILT.contains(&name) => {

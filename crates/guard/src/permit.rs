@@ -11,6 +11,7 @@ use bakerst_model::{
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::flow::FlowFacts;
 use crate::{Decision, Policy, Word};
 
 /// A call, what was decided about it, and the event that accounts for the decision.
@@ -106,6 +107,7 @@ impl Policy {
             reason: &decision.reason.message,
             approval: decision.approval,
             policy: decision.policy,
+            flow: decision.flow.as_deref().map(FlowFacts::recorded),
             trail: decision.trail.iter().map(WordDetail::from).collect(),
         })?;
         let conversation = Some(call.conversation.clone());
@@ -132,6 +134,8 @@ struct DecisionDetail<'d> {
     #[serde(skip_serializing_if = "Option::is_none")]
     approval: Option<ApprovalId>,
     policy: Digest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow: Option<FlowFacts>,
     trail: Vec<WordDetail<'d>>,
 }
 

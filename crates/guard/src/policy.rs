@@ -15,8 +15,10 @@ use crate::approval::{ApprovalRequest, AskedBecause};
 use crate::chain::Rail;
 use crate::config::{Example, Guardrails, PolicySource, RailConfig, RailEntry, read_tools};
 use crate::document::{Fault, Node};
+use crate::flow::Labels;
 use crate::permit::Loggable;
 use crate::rails::destructive_gate::DestructiveGate;
+use crate::rails::flow_control::FlowControl;
 use crate::rails::human_approval::Approver;
 use crate::rails::output_sanitization::USUAL;
 use crate::rails::prompt_injection::PromptInjection;
@@ -32,6 +34,8 @@ const DEFAULT: &str = include_str!("default.yaml");
 pub struct Policy {
     chain: Chain,
     sanitizer: Option<Sanitizer>,
+    /// Looks for instructions in outputs, as `prompt-injection` does in inputs.
+    pub(crate) detector: Option<(Mode, Arc<PromptInjection>)>,
     /// Keeps secrets out of the log, whatever the policy says about outputs.
     log_redactor: Redactor,
     source: PolicySource,
@@ -131,8 +135,10 @@ impl Policy {
     pub fn compile(source: PolicySource, limits: Limits) -> Result<Self, Fault> {
         let canonical = serde_json::to_vec(&source);
         let canonical = canonical.map_err(|e| Fault::new(Code::ConfigValue, e.to_string()))?;
+        let (chain, detector) = compile_chain(&source, Digest::of(&canonical))?;
         let policy = Self {
-            chain: compile_chain(&source, Digest::of(&canonical))?,
+            chain,
+            detector,
             sanitizer: compile_sanitizer(&source)?,
             log_redactor: Redactor::new(&USUAL.map(Rule::Kind)).map_err(unusable)?,
             source,
@@ -166,6 +172,19 @@ impl Policy {
     #[must_use]
     pub fn source(&self) -> &PolicySource {
         &self.source
+    }
+
+    /// What a tool does, as far as the policy says.
+    #[must_use]
+    pub fn labels(&self, tool: &ToolName) -> Labels {
+        self.source.tools.get(tool.as_str()).map_or(Labels::UNKNOWN, Labels::of)
+    }
+
+    /// Whether conversations are to be followed.
+    #[must_use]
+    pub fn follows_flows(&self) -> bool {
+        let mut enabled = self.source.guardrails.chain.iter().filter(|entry| entry.enabled);
+        enabled.any(|entry| matches!(entry.config, RailConfig::FlowControl(_)))
     }
 
     /// The limits that it was compiled under.
@@ -340,12 +359,16 @@ impl Example {
     }
 }
 
-fn compile_chain(source: &PolicySource, policy: Digest) -> Result<Chain, Fault> {
-    let (mut rails, mut approver) = (Vec::new(), None);
+type Detecting = Option<(Mode, Arc<PromptInjection>)>;
+
+fn compile_chain(source: &PolicySource, policy: Digest) -> Result<(Chain, Detecting), Fault> {
+    let (mut rails, mut approver, mut detector) = (Vec::new(), None, None);
     for entry in source.guardrails.chain.iter().filter(|entry| entry.enabled) {
         let guardrail: Arc<dyn Guardrail> = match &entry.config {
             RailConfig::PromptInjection(config) => {
-                Arc::new(PromptInjection::new(config).map_err(unusable)?)
+                let guardrail = Arc::new(PromptInjection::new(config).map_err(unusable)?);
+                detector = Some((entry.mode, guardrail.clone()));
+                guardrail
             }
             RailConfig::SchemaValidation(config) => {
                 Arc::new(SchemaValidation::new(config, source).map_err(unusable)?)
@@ -354,6 +377,7 @@ fn compile_chain(source: &PolicySource, policy: Digest) -> Result<Chain, Fault> 
             RailConfig::DestructiveGate(config) => {
                 Arc::new(DestructiveGate::new(config, source).map_err(unusable)?)
             }
+            RailConfig::FlowControl(config) => Arc::new(FlowControl::new(config, source)),
             RailConfig::HumanApproval(config) => {
                 // In mode `monitor` nobody is asked, and what nobody can answer is denied.
                 approver = (entry.mode == Mode::Enforce).then(|| Approver::new(config));
@@ -365,7 +389,7 @@ fn compile_chain(source: &PolicySource, policy: Digest) -> Result<Chain, Fault> 
         let name = entry.name.as_str().into();
         rails.push(Rail { name, mode: entry.mode, on_error: entry.on_error, guardrail });
     }
-    Ok(Chain { rails, approver, policy })
+    Ok((Chain { rails, approver, policy }, detector))
 }
 
 fn compile_sanitizer(source: &PolicySource) -> Result<Option<Sanitizer>, Fault> {

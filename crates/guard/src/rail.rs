@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Subject;
 use crate::document::{Fault, Node};
+use crate::flow::FlowFacts;
 
 /// One check on every call.
 ///
@@ -52,10 +53,13 @@ impl Check {
 pub struct Undecided(pub String);
 
 /// What the edge knows and a guardrail may use.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Facts {
     /// The time of the call.
     pub now: UnixMillis,
+    /// Where the call's values come from. A call that stands by itself, such as a policy's example,
+    /// has no conversation that could tell; whoever serves agents always says.
+    pub flow: Option<Arc<FlowFacts>>,
 }
 
 /// Whether a guardrail's word counts.

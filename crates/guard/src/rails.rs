@@ -4,6 +4,7 @@
 //! which a chain names with `kind: rust`, is a file here and one line in [`custom`].
 
 pub mod destructive_gate;
+pub mod flow_control;
 pub mod human_approval;
 pub mod output_sanitization;
 pub mod prompt_injection;
@@ -13,18 +14,19 @@ pub mod tool_policy;
 use crate::Registry;
 
 /// The names that a chain may use without `kind`, in their usual order.
-pub const BUILT_IN: [&str; 6] = [
+pub const BUILT_IN: [&str; 7] = [
     "prompt-injection",
     "schema-validation",
     "tool-policy",
     "destructive-gate",
+    "flow-control",
     "human-approval",
     "output-sanitization",
 ];
 
 /// Names that are set aside for guardrails to come. They are refused, so that nobody believes
 /// that they work.
-pub(crate) const NOT_BUILT: [&str; 2] = ["authorization", "flow-control"];
+pub(crate) const NOT_BUILT: [&str; 1] = ["authorization"];
 
 /// The custom guardrails of this build: one line each, `.with("name", name::make)`.
 #[must_use]

@@ -420,8 +420,8 @@ fn what_a_policy_may_not_say_is_refused_where_it_says_it() {
         "line 3, column 14: CFG-003 unknown guardrail `promt-injection` (did you mean `prompt-injection`?)",
     );
     check_fault(
-        &chain("{name: flow-control}"),
-        "line 3, column 14: CFG-005 the guardrail `flow-control` is not built yet (leave it out: it would not be enforced)",
+        &chain("{name: authorization}"),
+        "line 3, column 14: CFG-005 the guardrail `authorization` is not built yet (leave it out: it would not be enforced)",
     );
     check_fault(
         &chain("{name: own, kind: rego}"),

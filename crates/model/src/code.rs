@@ -104,6 +104,13 @@ codes! {
     OutputWithheld = "GRD-060", Operator, final, "the tool's output could not be sanitised and was withheld", "see the record's detail; raise the limit it names if the output is legitimate";
     OutputBlocked = "GRD-061", Operator, final, "the tool's output holds what the policy blocks and was withheld", "see the record's places; where this tool may return it, say so under `tools` of `output-sanitization`";
 
+    FlowDestination = "FLW-001", Approver, final, "what the call goes to comes from where others may write, not from the user", "approve the request if the value is right; or let the user name it, or label the tool that it comes from `reads: trusted`";
+    FlowTrifecta = "FLW-002", Approver, final, "the conversation has read private data and what others may have written, and the call would send something out", "approve the request, or begin a conversation that does not hold both";
+    FlowInstructions = "FLW-003", Approver, final, "an output of this conversation held instructions to the model", "look at the output, then approve the request or clear the conversation: `bakerst conversations clear ID`";
+    ConversationsFull = "FLW-004", Operator, retry, "as many conversations are remembered as may be", "clear some: `bakerst conversations list`; or raise `conversations_max`";
+    NoSuchConversation = "FLW-005", Operator, final, "there is no such conversation", "`bakerst conversations list` shows those there are";
+    ConversationBroken = "FLW-006", Operator, retry, "what is remembered of the conversation cannot be read or kept, so its calls are refused", "check the disk and the state folder, or clear the conversation: `bakerst conversations clear ID`";
+
     BodyTooLong = "API-001", Agent, final, "the request body is longer than `body_bytes_max`", "send less, or raise the limit under `limits`";
     BodyNotJson = "API-002", Agent, final, "the request body is not valid JSON", "send UTF-8 JSON; the message says where it breaks";
     BodyTooDeep = "API-003", Agent, final, "the request body nests deeper than `json_depth_max`", "send flatter JSON, or raise the limit under `limits`";

@@ -13,6 +13,12 @@ const FAMILIES: &[(&str, &str, &str)] = &[
          the doors, in the audit log, and in what `bakerst explain` and `bakerst eval` print.",
     ),
     (
+        "FLW",
+        "Flows",
+        "Where the values of a call come from, and what a conversation has read. The first three are \
+         a guardrail's word like those above; [flow-control.md](flow-control.md) explains them.",
+    ),
+    (
         "API",
         "Asking",
         "What is wrong with a request itself. Nothing was judged, and nothing was let through.",

@@ -1,5 +1,6 @@
 //! `bakerst eval`: many texts or calls, one JSON object a line, answers in the same order.
 
+mod flows;
 mod forms;
 
 use std::fs::File;
@@ -10,15 +11,12 @@ use bakerst_model::Code;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 
-use crate::cli::{Eval, EvalForm, Global};
+use crate::cli::{Eval, Global};
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Outcome};
 use forms::Evaluator;
 
 pub(crate) fn run(eval: &Eval, global: &Global) -> Outcome {
-    if eval.form == EvalForm::Flows {
-        return Err(not_built("flows"));
-    }
     let config = Config::load(global.config.as_deref())?;
     let evaluator = Evaluator::new(eval.form, &config)?;
     let (input, bytes) = open_input(eval.input.as_deref())?;
@@ -39,11 +37,6 @@ pub(crate) fn run(eval: &Eval, global: &Global) -> Outcome {
     progress.finish_and_clear();
     output.flush().map_err(|e| unwritable(&e))?;
     Ok(Exit::Ok)
-}
-
-fn not_built(form: &str) -> Failure {
-    let message = format!("`eval {form}` is not built yet");
-    Failure::usage(Code::ConfigNotBuilt, message)
 }
 
 fn read_row(line: &str, number: usize, config: &Config) -> Result<Map<String, Value>, Failure> {

@@ -1,6 +1,6 @@
 //! Refuses inputs that read like instructions to a model.
 
-use bakerst_detect::injection::{Detector, Sensitivity};
+use bakerst_detect::injection::{Assessment, Detector, Sensitivity};
 use bakerst_detect::pattern::PatternError;
 use bakerst_model::{Code, Escaped, Limits, Reason};
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,13 @@ impl PromptInjection {
                 None => detector,
             },
         })
+    }
+}
+
+impl PromptInjection {
+    /// What reads like instructions in what a tool returned.
+    pub(crate) fn assess(&self, text: &str) -> Assessment {
+        self.detector.assess_output(text)
     }
 }
 

@@ -4,11 +4,11 @@ use bakerst_detect::command::Lang;
 use bakerst_detect::injection::{Detector, Sensitivity};
 use bakerst_detect::redact::{Kind, RedactionFinding, Redactor, Rule};
 use bakerst_guard::rails::destructive_gate::DestructiveGate;
-use bakerst_guard::{Check, Facts, Policy, Step};
+use bakerst_guard::{Check, Facts, Policy};
 use bakerst_model::Verdict;
 use serde_json::{Map, Value, json};
 
-use super::not_built;
+use super::flows;
 use crate::cli::EvalForm;
 use crate::commands::explain::call_of;
 use crate::config::Config;
@@ -20,6 +20,7 @@ pub(super) enum Evaluator<'c> {
     Redaction(Redactor),
     Commands(Box<DestructiveGate>),
     Calls(Box<Policy>, &'c Config),
+    Flows(Box<Policy>, &'c Config),
 }
 
 type Row = Map<String, Value>;
@@ -42,7 +43,7 @@ impl<'c> Evaluator<'c> {
                 let gate = DestructiveGate::of(&config.policy).map_err(unusable)?;
                 Ok(Self::Commands(Box::new(gate)))
             }
-            EvalForm::Flows => Err(not_built("flows")),
+            EvalForm::Flows => Ok(Self::Flows(Box::new(config.compile()?), config)),
         }
     }
 
@@ -52,6 +53,7 @@ impl<'c> Evaluator<'c> {
             Self::Redaction(redactor) => judge_redaction(redactor, text_of(row)?),
             Self::Commands(gate) => judge_command(gate, row)?,
             Self::Calls(policy, config) => judge_call(policy, config, row)?,
+            Self::Flows(policy, config) => flows::judge(policy, &config.limits, row)?,
         };
         match answer {
             Value::Object(answer) => Ok(answer),
@@ -124,19 +126,7 @@ fn judge_call(policy: &Policy, config: &Config, row: &Row) -> Result<Value, Stri
     let input = row.get("input").map_or_else(|| "{}".to_owned(), Value::to_string);
     let agent = row.get("agent").and_then(Value::as_str);
     let call = call_of(tool, input.as_bytes(), agent, &config.limits).map_err(|e| e.message)?;
-    let mut run = policy.start(&call, Facts::default());
-    while run.hear().is_some() {}
-    let words: Vec<_> = run.trail().to_vec();
-    let (verdict, reason) = match run.step() {
-        Step::Done(decision) => (decision.verdict, Some(decision.reason)),
-        Step::Need(_) => (Verdict::Ask, None),
-    };
-    let said = words.iter().filter(|word| !word.monitored).filter_map(|word| word.reason.clone());
-    let mut reasons: Vec<_> = said.map(|reason| reason.to_string()).collect();
-    if reasons.is_empty() && verdict != Verdict::Allow {
-        reasons.extend(reason.map(|reason| reason.to_string()));
-    }
-    Ok(json!({ "verdict": verdict, "reasons": reasons }))
+    Ok(flows::judge_call(policy, &call, Facts::default()))
 }
 
 /// Offsets are given in code points, as other languages count them.
