@@ -10,6 +10,7 @@ mod written;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use bakerst_guard::authorization::named_files;
 use bakerst_guard::document::{Fault, Node};
 use bakerst_guard::{Policy, PolicySource, Registry, Sections, rails};
 use bakerst_model::{Code, Limits};
@@ -21,10 +22,9 @@ use written::Text;
 pub(crate) use written::Written;
 
 /// Sections whose settings nothing would enforce yet.
-const NOT_BUILT: [&str; 12] = [
+const NOT_BUILT: [&str; 11] = [
     "agents",
     "tenants",
-    "authorization",
     "budget",
     "models",
     "approvals",
@@ -35,8 +35,16 @@ const NOT_BUILT: [&str; 12] = [
     "cluster",
     "telemetry",
 ];
-const BUILT: [&str; 7] =
-    ["listen", "enforcement", "durability", "guardrails", "tools", "limits", "secrets"];
+const BUILT: [&str; 8] = [
+    "listen",
+    "enforcement",
+    "durability",
+    "guardrails",
+    "tools",
+    "authorization",
+    "limits",
+    "secrets",
+];
 
 /// The deepest nesting that the JSON reader can be told to follow.
 const JSON_DEPTH_MAX: usize = bakerst_model::json::DEPTH_CEILING;
@@ -151,7 +159,8 @@ impl Config {
             // A bare file of guardrails; everything else is as usual.
             Some(_) => {
                 let chain = Text { source: source.clone(), node };
-                Self::of_parts(source, Node::empty(), Some(chain))
+                let registry = registry(source, None, Some(&chain.node))?;
+                Self::of_parts(source, Node::empty(), Some(chain), &registry)
             }
             None => Self::of_sections(node, source)?,
         };
@@ -173,7 +182,9 @@ impl Config {
             None => {
                 let chain = guardrails.cloned();
                 let chain = chain.map(|node| Text { source: source.clone(), node });
-                Ok(Self::of_parts(source, node, chain))
+                let written = chain.as_ref().map(|chain| &chain.node);
+                let registry = registry(source, node.get("authorization"), written)?;
+                Ok(Self::of_parts(source, node, chain, &registry))
             }
             Some(file) => {
                 let outer = guardrails.unwrap_or(&node);
@@ -185,18 +196,25 @@ impl Config {
                 let chain = inner.guardrails_text()?;
                 // Faults inside the guardrails are that file's, so it is read for itself first.
                 let limits = section(&node, "limits").map_err(|fault| source.failure(fault))?;
-                PolicySource::read(Some(&chain.node), node.get("tools"), &registry(), &limits)
+                let registry = registry(source, node.get("authorization"), Some(&chain.node))?;
+                PolicySource::read(Some(&chain.node), node.get("tools"), &registry, &limits)
                     .map_err(|fault| chain.source.failure(fault))?;
-                Ok(Self::of_parts(source, node, Some(chain)))
+                Ok(Self::of_parts(source, node, Some(chain), &registry))
             }
         }
     }
 
-    fn of_parts(source: &Source, node: Node, chain: Option<Text>) -> Result<Self, Fault> {
+    fn of_parts(
+        source: &Source,
+        node: Node,
+        chain: Option<Text>,
+        registry: &Registry,
+    ) -> Result<Self, Fault> {
         let limits: Limits = section(&node, "limits")?;
         let sections = Sections {
             guardrails: chain.as_ref().map(|text| &text.node),
             tools: node.get("tools"),
+            authorization: node.get("authorization"),
         };
         let config = Self {
             file: source.path().map(Path::to_owned),
@@ -204,7 +222,7 @@ impl Config {
             enforcement: section(&node, "enforcement")?,
             durability: section(&node, "durability")?,
             secrets: section(&node, "secrets")?,
-            policy: PolicySource::read_sections(&sections, &registry(), &limits)?,
+            policy: PolicySource::read_sections(&sections, registry, &limits)?,
             limits,
             written: Written { sections: Text { source: source.clone(), node }, guardrails: chain },
         };
@@ -223,9 +241,20 @@ impl Config {
     }
 }
 
-/// What a policy may name beyond itself.
-fn registry() -> Registry {
-    rails::custom().reading_models(model_folder::read)
+/// What a policy may name: the custom guardrails of this build, and the texts of the files that it
+/// is spread over, which stand beside the configuration.
+fn registry(
+    source: &Source,
+    authorization: Option<&Node>,
+    guardrails: Option<&Node>,
+) -> Result<Registry, Failure> {
+    let sections = Sections { authorization, guardrails, ..Sections::default() };
+    let files = named_files(&sections).map_err(|fault| source.failure(fault))?;
+    let known = rails::custom().reading_models(model_folder::read);
+    files.into_iter().try_fold(known, |registry, path: PathBuf| {
+        let text = source.beside(&path)?.into_text();
+        Ok(registry.with_text(path, text))
+    })
 }
 
 /// Off loopback, TLS is required; as long as there is none, only loopback will do.

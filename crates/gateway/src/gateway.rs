@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::desk::Desk;
 use crate::identity::AuthWatch;
 use crate::ledger::Ledger;
+use crate::opa::OpaDesk;
 use crate::tokens::Tokens;
 
 /// The world, as the doors reach it.
@@ -76,6 +77,7 @@ pub struct Gateway {
     pub(crate) auth: AuthWatch,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) names: NameBook,
+    pub(crate) opa: OpaDesk,
     pub(crate) limits: Limits,
     pub(crate) enforcement: Enforcement,
     in_flight: AtomicUsize,
@@ -105,6 +107,7 @@ impl Gateway {
             auth: AuthWatch::default(),
             clock,
             names: NameBook::new(pseudonym_key, &limits),
+            opa: OpaDesk::new(&limits),
             limits,
             enforcement,
             in_flight: AtomicUsize::new(0),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bakerst_guard::approval::{BookError, Claim};
-use bakerst_guard::{Answer, Asked, Decision, Outcome, Permit, Policy, Query, Refusal, Step};
+use bakerst_guard::{Answer, ApprovalNeed, Asked, Decision, Outcome, Permit, Policy, Query};
+use bakerst_guard::{Refusal, Run, Step};
 use bakerst_model::{Actor, ApprovalId, Code, Digest, Escaped, Reason, Recorded, ToolCall};
 use tokio::time::Instant;
 
@@ -35,6 +36,14 @@ pub(crate) enum Ruled {
     Refused(Recorded<Refusal>),
 }
 
+/// How far a run comes without a person.
+enum Heard {
+    /// It is decided.
+    Done(Decision),
+    /// A person must say so.
+    Person(ApprovalNeed),
+}
+
 impl Gateway {
     /// Decides about a call, records the decision, and only then says what it is.
     pub(crate) async fn decide(
@@ -50,9 +59,9 @@ impl Gateway {
         let mut policy = self.policy();
         let decision = {
             let mut run = policy.start(&call, self.facts());
-            match run.step() {
-                Step::Done(decision) => decision,
-                Step::Need(Query::Approval(need)) => {
+            match self.heard(&mut run).await {
+                Heard::Done(decision) => decision,
+                Heard::Person(need) => {
                     let id = match asking.approval {
                         Some(id) => Ok(id),
                         None => {
@@ -75,11 +84,32 @@ impl Gateway {
             // A person took their time, and the policy may be another by now.
             Some(id) => {
                 policy = self.policy();
-                again(&policy, &call, self.facts(), id)
+                self.again(&policy, &call, id).await
             }
             None => decision,
         };
         self.conclude(&policy, call, decision, actor).await
+    }
+
+    /// Hears every guardrail; whom they have to ask is asked.
+    async fn heard(&self, run: &mut Run<'_>) -> Heard {
+        loop {
+            match run.step() {
+                Step::Done(decision) => return Heard::Done(decision),
+                Step::Need(Query::Approval(need)) => return Heard::Person(need),
+                Step::Need(Query::Authorize(need)) => run.supply(self.opa.ask(&need).await),
+            }
+        }
+    }
+
+    /// Decides once more, now that a person has agreed: what the policy in force denies stays
+    /// denied.
+    async fn again(&self, policy: &Policy, call: &ToolCall, id: ApprovalId) -> Decision {
+        let mut run = policy.start(call, self.facts());
+        match self.heard(&mut run).await {
+            Heard::Done(decision) => decision,
+            Heard::Person(_) => run.resume(Answer::Granted(id)),
+        }
     }
 
     /// Records a decision.
@@ -144,18 +174,4 @@ impl Gateway {
 
 fn refused(id: Option<ApprovalId>, error: &BookError) -> Answer {
     Answer::Refused(id, Reason::new(error.code(), error.to_string()))
-}
-
-/// Decides once more, now that a person has agreed: what the policy in force denies stays denied.
-fn again(
-    policy: &Policy,
-    call: &ToolCall,
-    facts: bakerst_guard::Facts,
-    id: ApprovalId,
-) -> Decision {
-    let mut run = policy.start(call, facts);
-    match run.step() {
-        Step::Done(decision) => decision,
-        Step::Need(_) => run.resume(Answer::Granted(id)),
-    }
 }

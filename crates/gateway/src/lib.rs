@@ -20,6 +20,7 @@ mod housekeeping;
 mod identity;
 mod judge;
 mod ledger;
+mod opa;
 mod openapi;
 mod origin;
 mod output;

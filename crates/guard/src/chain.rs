@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bakerst_model::{ApprovalId, Code, Digest, Reason, ToolCall, Verdict};
 use serde::Serialize;
 
+use crate::authorization::{Authority, AuthorizeNeed, Consulted, NoAnswer};
 use crate::flow::FlowFacts;
 use crate::rails::human_approval::Approver;
 use crate::{Check, Facts, Guardrail, Mode, OnError, Subject, Undecided};
@@ -15,7 +16,24 @@ pub(crate) struct Rail {
     pub(crate) name: Arc<str>,
     pub(crate) mode: Mode,
     pub(crate) on_error: OnError,
-    pub(crate) guardrail: Arc<dyn Guardrail>,
+    pub(crate) judge: Judge,
+}
+
+/// Who gives a guardrail's word.
+pub(crate) enum Judge {
+    /// The guardrail itself, at once.
+    Own(Arc<dyn Guardrail>),
+    /// Somebody else, who has to be asked.
+    World(Arc<dyn Consults>),
+}
+
+/// A guardrail that asks somebody else.
+pub(crate) trait Consults: Send + Sync {
+    /// What is asked about a call.
+    fn question(&self, subject: &Subject<'_>) -> Result<AuthorizeNeed, Undecided>;
+
+    /// The word that follows from the answer, and who gave it.
+    fn conclude(&self, subject: &Subject<'_>, answer: &Consulted) -> (Check, Authority);
 }
 
 /// Compiled guardrails in order.
@@ -36,6 +54,8 @@ pub struct Word {
     pub reason: Option<Reason>,
     /// Whether it is only listened to, and does not count.
     pub monitored: bool,
+    /// Who gave it, where it was not the guardrail itself.
+    pub authority: Option<Authority>,
 }
 
 /// What the chain makes of a call in the end.
@@ -60,14 +80,16 @@ pub struct Decision {
 pub enum Step {
     /// It is decided.
     Done(Decision),
-    /// Only the world can tell; [`Run::resume`] takes the answer.
+    /// Only the world can tell; [`Run::supply`] or [`Run::resume`] takes the answer.
     Need(Query),
 }
 
 /// A question to the world.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Query {
-    /// What does a person say?
+    /// What does a remote policy say? [`Run::supply`] takes the answer, and the run goes on.
+    Authorize(AuthorizeNeed),
+    /// What does a person say? [`Run::resume`] takes the answer, and the run ends.
     Approval(ApprovalNeed),
 }
 
@@ -101,6 +123,8 @@ impl Chain {
             trail: Vec::with_capacity(self.rails.len()),
             strictest: None,
             next: 0,
+            answer: None,
+            offline: false,
         }
     }
 
@@ -119,25 +143,59 @@ pub struct Run<'c> {
     /// The place in the trail of the first of the strictest words that count.
     strictest: Option<usize>,
     next: usize,
+    /// What the world said to the guardrail that is next.
+    answer: Option<Consulted>,
+    offline: bool,
 }
 
-impl Run<'_> {
-    /// Hears one more guardrail; `None` once there is nothing more to hear.
+impl<'c> Run<'c> {
+    /// The same run where there is no network: what would be asked of a remote policy is answered
+    /// by the built-in rules.
+    #[must_use]
+    pub fn offline(self) -> Self {
+        Self { offline: true, ..self }
+    }
+
+    /// Hears one more guardrail; `None` once there is nothing more to hear, or the next one has to
+    /// ask the world first.
     pub fn hear(&mut self) -> Option<&Word> {
-        let rail = self.chain.rails.get(self.next).filter(|_| !self.is_denied())?;
-        self.next += 1;
-        let (verdict, reason) = judge(rail, &self.subject);
+        let rail = self.next_rail()?;
+        let (check, authority) = match &rail.judge {
+            Judge::Own(guardrail) => (guarded(|| guardrail.check(&self.subject)), None),
+            Judge::World(world) => {
+                let unasked = self.offline.then_some(Consulted::Silent(NoAnswer::NotAsked));
+                let answer = self.answer.take().or(unasked)?;
+                let (check, authority) = guarded(|| Ok(world.conclude(&self.subject, &answer)))
+                    .map_or_else(|error| (Err(error), None), |(c, a)| (Ok(c), Some(a)));
+                (check, authority)
+            }
+        };
+        let (verdict, reason) = weigh(rail, check);
         let monitored = rail.mode == Mode::Monitor;
         if !monitored && verdict > self.verdict() {
             self.strictest = Some(self.trail.len());
         }
-        self.trail.push(Word { guardrail: rail.name.clone(), verdict, reason, monitored });
+        self.next += 1;
+        let guardrail = rail.name.clone();
+        self.trail.push(Word { guardrail, verdict, reason, monitored, authority });
         self.trail.last()
+    }
+
+    /// Takes the world's answer to [`Query::Authorize`]; [`Run::step`] goes on with it.
+    pub fn supply(&mut self, answer: Consulted) {
+        self.answer = Some(answer);
     }
 
     /// Hears all that is left to hear, and concludes.
     pub fn step(&mut self) -> Step {
         while self.hear().is_some() {}
+        if let Some(Judge::World(world)) = self.next_rail().map(|rail| &rail.judge) {
+            match guarded(|| world.question(&self.subject)) {
+                Ok(need) => return Step::Need(Query::Authorize(need)),
+                Err(Undecided(why)) => self.supply(Consulted::Silent(NoAnswer::Garbled(why))),
+            }
+            return self.step();
+        }
         match (self.verdict(), &self.chain.approver) {
             _ if self.trail.is_empty() => Step::Done(self.decide(Code::EmptyChain.into(), None)),
             (Verdict::Allow, _) => Step::Done(self.decide(Code::Allowed.into(), None)),
@@ -147,8 +205,10 @@ impl Run<'_> {
         }
     }
 
-    /// Concludes with the world's answer.
+    /// Concludes with a person's answer. Whatever is still to be heard is heard first.
     pub fn resume(&mut self, answer: Answer) -> Decision {
+        self.offline = true;
+        while self.hear().is_some() {}
         if self.verdict() != Verdict::Ask {
             // Nothing was asked, so no answer can change what was heard.
             return self.decide(self.deciding_reason(), None);
@@ -176,8 +236,8 @@ impl Run<'_> {
         word.map_or(Verdict::Allow, |word| word.verdict)
     }
 
-    fn is_denied(&self) -> bool {
-        self.verdict() == Verdict::Deny
+    fn next_rail(&self) -> Option<&'c Rail> {
+        self.chain.rails.get(self.next).filter(|_| self.verdict() != Verdict::Deny)
     }
 
     fn deciding_reason(&self) -> Reason {
@@ -202,10 +262,15 @@ impl Run<'_> {
     }
 }
 
-/// One guardrail's verdict. A guardrail that fails, even by panicking, never lets a call through.
-fn judge(rail: &Rail, subject: &Subject<'_>) -> (Verdict, Option<Reason>) {
-    let checked = catch_unwind(AssertUnwindSafe(|| rail.guardrail.check(subject)));
-    match checked.unwrap_or_else(|_| Err(Undecided("it panicked".into()))) {
+/// Lets a guardrail speak. One that panics could not decide.
+fn guarded<T>(speak: impl FnOnce() -> Result<T, Undecided>) -> Result<T, Undecided> {
+    let spoken = catch_unwind(AssertUnwindSafe(speak));
+    spoken.unwrap_or_else(|_| Err(Undecided("it panicked".into())))
+}
+
+/// The verdict that follows. A guardrail that fails never lets a call through.
+fn weigh(rail: &Rail, check: Result<Check, Undecided>) -> (Verdict, Option<Reason>) {
+    match check {
         Ok(Check::Approve) => (Verdict::Allow, None),
         Ok(Check::Escalate(reason)) => (Verdict::Ask, Some(reason)),
         Ok(Check::Reject(reason)) => (Verdict::Deny, Some(reason)),

@@ -9,9 +9,10 @@ use bakerst_model::{Code, Limits};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::authorization::{Authorization, RegoSource};
 use crate::document::{Fault, Node};
 use crate::flow::{Reads, Sends};
-use crate::rails::{self, BUILT_IN, NOT_BUILT};
+use crate::rails::{self, BUILT_IN};
 use crate::{CommandPlace, Guardrail, Mode, OnError, Registry};
 
 /// A policy as it is written, with every default filled in.
@@ -21,6 +22,9 @@ pub struct PolicySource {
     pub guardrails: Guardrails,
     /// The tools there are.
     pub tools: BTreeMap<String, ToolEntry>,
+    /// The security team's own policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<Authorization>,
 }
 
 /// The chain, the lists that go with it, and the examples that it must agree with.
@@ -50,7 +54,7 @@ pub struct Guardrails {
 pub struct RailEntry {
     /// Its name.
     pub name: String,
-    /// `rust` for a custom guardrail.
+    /// `rust` or `rego` for a custom guardrail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
     /// Whether it is in the chain at all.
@@ -87,12 +91,16 @@ pub enum RailConfig {
     ToolPolicy(rails::tool_policy::Config),
     /// Of `destructive-gate`.
     DestructiveGate(rails::destructive_gate::Config),
+    /// Of `authorization`.
+    Authorization(rails::authorization::Config),
     /// Of `flow-control`.
     FlowControl(rails::flow_control::Config),
     /// Of `human-approval`.
     HumanApproval(rails::human_approval::Config),
     /// Of `output-sanitization`.
     OutputSanitization(rails::output_sanitization::Config),
+    /// Of a custom guardrail in Rego.
+    Rego(RegoSource),
     /// Of a custom guardrail, and the guardrail that it made.
     Custom(CustomRail),
 }
@@ -157,6 +165,19 @@ pub enum Risk {
     Sensitive,
     /// It changes what cannot be changed back.
     Destructive,
+}
+
+impl Risk {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Sensitive => "sensitive",
+            Self::Destructive => "destructive",
+        }
+    }
 }
 
 /// An amount over which a person decides.
@@ -329,6 +350,8 @@ impl RailConfig {
             Self::SchemaValidation(_)
             | Self::ToolPolicy(_)
             | Self::FlowControl(_)
+            | Self::Authorization(_)
+            | Self::Rego(_)
             | Self::HumanApproval(_)
             | Self::Custom(_) => 0,
         }
@@ -342,7 +365,7 @@ impl RailConfig {
         limits: &Limits,
     ) -> Result<Self, Fault> {
         match (kind, name) {
-            (Some(Kind::Rust), _) if BUILT_IN.contains(&name) => Err(Fault::new(
+            (Some(Kind::Rust | Kind::Rego), _) if BUILT_IN.contains(&name) => Err(Fault::new(
                 Code::ConfigValue,
                 format!("`{name}` is built in and takes no `kind`"),
             )),
@@ -350,7 +373,11 @@ impl RailConfig {
                 config: node.read()?,
                 guardrail: registry.make(name, node)?,
             })),
-            (Some(Kind::Rego | Kind::Http), _) => Err(not_built("guardrails of this `kind`")),
+            (Some(Kind::Rego), _) => {
+                let package = format!("bakerst.{}", name.replace('-', "_"));
+                Ok(Self::Rego(RegoSource::read(node, &package, registry, limits)?))
+            }
+            (Some(Kind::Http), _) => Err(not_built("guardrails of this `kind`")),
             (None, "prompt-injection") => {
                 rails::prompt_injection::Config::read(node, registry, limits)
                     .map(Self::PromptInjection)
@@ -358,12 +385,10 @@ impl RailConfig {
             (None, "schema-validation") => Ok(Self::SchemaValidation(node.read()?)),
             (None, "tool-policy") => Ok(Self::ToolPolicy(node.read()?)),
             (None, "destructive-gate") => Ok(Self::DestructiveGate(node.read()?)),
+            (None, "authorization") => Ok(Self::Authorization(node.read()?)),
             (None, "flow-control") => Ok(Self::FlowControl(node.read()?)),
             (None, "human-approval") => Ok(Self::HumanApproval(node.read()?)),
             (None, "output-sanitization") => Ok(Self::OutputSanitization(node.read()?)),
-            (None, name) if NOT_BUILT.contains(&name) => {
-                Err(not_built(&format!("the guardrail `{name}`")))
-            }
             (None, name) => Err(Fault::unknown_name("guardrail", name, &BUILT_IN)),
         }
     }

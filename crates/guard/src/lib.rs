@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod approval;
+pub mod authorization;
 mod chain;
 mod command;
 mod config;

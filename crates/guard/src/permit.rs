@@ -11,6 +11,7 @@ use bakerst_model::{
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::authorization::Authority;
 use crate::flow::FlowFacts;
 use crate::{Decision, Policy, Word};
 
@@ -149,16 +150,19 @@ struct WordDetail<'d> {
     reason: Option<&'d str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     monitored: bool,
+    #[serde(flatten)]
+    authority: Option<&'d Authority>,
 }
 
 impl<'d> From<&'d Word> for WordDetail<'d> {
-    fn from(Word { guardrail, verdict, reason, monitored }: &'d Word) -> Self {
+    fn from(Word { guardrail, verdict, reason, monitored, authority }: &'d Word) -> Self {
         Self {
             guardrail,
             verdict: *verdict,
             code: reason.as_ref().map(|reason| reason.code.as_str()),
             reason: reason.as_ref().map(|reason| reason.message.as_ref()),
             monitored: *monitored,
+            authority: authority.as_ref(),
         }
     }
 }

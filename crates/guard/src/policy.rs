@@ -12,11 +12,13 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::approval::{ApprovalRequest, AskedBecause};
-use crate::chain::Rail;
+use crate::authorization::{Authorization, RiskBook};
+use crate::chain::{Judge, Rail};
 use crate::config::{Example, Guardrails, PolicySource, RailConfig, RailEntry, read_tools};
 use crate::document::{Fault, Node};
 use crate::flow::Labels;
 use crate::permit::Loggable;
+use crate::rails::authorization;
 use crate::rails::destructive_gate::DestructiveGate;
 use crate::rails::flow_control::FlowControl;
 use crate::rails::human_approval::Approver;
@@ -49,6 +51,8 @@ pub struct Sections<'n> {
     pub guardrails: Option<&'n Node>,
     /// The mapping of tools.
     pub tools: Option<&'n Node>,
+    /// The security team's own policy.
+    pub authorization: Option<&'n Node>,
 }
 
 impl PolicySource {
@@ -68,7 +72,8 @@ impl PolicySource {
         registry: &Registry,
         limits: &Limits,
     ) -> Result<Self, Fault> {
-        Self::read_sections(&Sections { guardrails, tools }, registry, limits)
+        let sections = Sections { guardrails, tools, ..Sections::default() };
+        Self::read_sections(&sections, registry, limits)
     }
 
     /// The same from all sections that make a policy.
@@ -80,7 +85,7 @@ impl PolicySource {
         registry: &Registry,
         limits: &Limits,
     ) -> Result<Self, Fault> {
-        let Sections { guardrails, tools } = *sections;
+        let Sections { guardrails, tools, authorization } = *sections;
         let built_in = Node::parse_yaml(DEFAULT, DEFAULT.len())?;
         let empty = Node::empty();
         let guardrails_given = guardrails.is_some();
@@ -91,11 +96,15 @@ impl PolicySource {
         let mut source = Self {
             guardrails: Guardrails::read(guardrails, registry, limits)?,
             tools: read_tools(tools, limits)?,
+            authorization: authorization
+                .map(|node| Authorization::read(node, registry, limits))
+                .transpose()?,
         };
         if !keeps_examples {
             source.drop_examples();
         }
         source.imply_tool_policy();
+        source.imply_authorization();
         Ok(source)
     }
 
@@ -116,6 +125,22 @@ impl PolicySource {
         let place = chain.iter().take_while(|entry| first.contains(&entry.name.as_str())).count();
         chain.insert(place, RailEntry::implied("tool-policy", config));
     }
+
+    /// Whoever writes a policy means it: a chain that does not mention `authorization` has it,
+    /// behind what costs less.
+    fn imply_authorization(&mut self) {
+        let chain = &mut self.guardrails.chain;
+        if self.authorization.is_none() || chain.iter().any(|entry| entry.name == "authorization") {
+            return;
+        }
+        let before = ["prompt-injection", "schema-validation", "tool-policy", "destructive-gate"];
+        let place = chain.iter().rposition(|entry| before.contains(&entry.name.as_str()));
+        let entry = RailEntry::implied(
+            "authorization",
+            RailConfig::Authorization(authorization::Config::default()),
+        );
+        chain.insert(place.map_or(0, |place| place + 1), entry);
+    }
 }
 
 impl Policy {
@@ -135,7 +160,7 @@ impl Policy {
     pub fn compile(source: PolicySource, limits: Limits) -> Result<Self, Fault> {
         let canonical = serde_json::to_vec(&source);
         let canonical = canonical.map_err(|e| Fault::new(Code::ConfigValue, e.to_string()))?;
-        let (chain, detector) = compile_chain(&source, Digest::of(&canonical))?;
+        let (chain, detector) = compile_chain(&source, &limits, Digest::of(&canonical))?;
         let policy = Self {
             chain,
             detector,
@@ -154,9 +179,9 @@ impl Policy {
         self.chain.start(call, facts)
     }
 
-    /// What the chain says to a call before anybody is asked.
+    /// What the chain says to a call before anybody is asked, and without a network.
     pub fn verdict(&self, call: &ToolCall, facts: Facts) -> Verdict {
-        match self.start(call, facts).step() {
+        match self.start(call, facts).offline().step() {
             Step::Done(decision) => decision.verdict,
             Step::Need(_) => Verdict::Ask,
         }
@@ -332,7 +357,7 @@ impl Policy {
 
     fn verify_example(&self, example: &Example, want: Verdict) -> Result<(), String> {
         let call = example.call().map_err(|e| e.to_string())?;
-        let mut run = self.start(&call, Facts::default());
+        let mut run = self.start(&call, Facts::default()).offline();
         let (verdict, reason) = match run.step() {
             Step::Done(decision) => (decision.verdict, decision.reason.to_string()),
             Step::Need(_) => (Verdict::Ask, String::new()),
@@ -361,35 +386,50 @@ impl Example {
 
 type Detecting = Option<(Mode, Arc<PromptInjection>)>;
 
-fn compile_chain(source: &PolicySource, policy: Digest) -> Result<(Chain, Detecting), Fault> {
+fn compile_chain(
+    source: &PolicySource,
+    limits: &Limits,
+    policy: Digest,
+) -> Result<(Chain, Detecting), Fault> {
     let (mut rails, mut approver, mut detector) = (Vec::new(), None, None);
+    let book = Arc::new(RiskBook::new(source));
     for entry in source.guardrails.chain.iter().filter(|entry| entry.enabled) {
-        let guardrail: Arc<dyn Guardrail> = match &entry.config {
+        let judge = match &entry.config {
             RailConfig::PromptInjection(config) => {
                 let guardrail = Arc::new(PromptInjection::new(config).map_err(unusable)?);
                 detector = Some((entry.mode, guardrail.clone()));
-                guardrail
+                Judge::Own(guardrail)
             }
             RailConfig::SchemaValidation(config) => {
-                Arc::new(SchemaValidation::new(config, source).map_err(unusable)?)
+                own(SchemaValidation::new(config, source).map_err(unusable)?)
             }
-            RailConfig::ToolPolicy(tool_policy::Config {}) => Arc::new(ToolPolicy::new(source)),
+            RailConfig::ToolPolicy(tool_policy::Config {}) => own(ToolPolicy::new(source)),
             RailConfig::DestructiveGate(config) => {
-                Arc::new(DestructiveGate::new(config, source).map_err(unusable)?)
+                own(DestructiveGate::new(config, source).map_err(unusable)?)
             }
-            RailConfig::FlowControl(config) => Arc::new(FlowControl::new(config, source)),
+            RailConfig::Authorization(authorization::Config {}) => {
+                authorization::compile(source, entry.on_error, &book, limits)?
+            }
+            RailConfig::Rego(rego) => {
+                own(authorization::Embedded::new(rego, entry.on_error, &book, limits)?)
+            }
+            RailConfig::FlowControl(config) => own(FlowControl::new(config, source)),
             RailConfig::HumanApproval(config) => {
                 // In mode `monitor` nobody is asked, and what nobody can answer is denied.
                 approver = (entry.mode == Mode::Enforce).then(|| Approver::new(config));
                 continue;
             }
             RailConfig::OutputSanitization(_) => continue,
-            RailConfig::Custom(custom) => custom.guardrail.clone(),
+            RailConfig::Custom(custom) => Judge::Own(custom.guardrail.clone()),
         };
         let name = entry.name.as_str().into();
-        rails.push(Rail { name, mode: entry.mode, on_error: entry.on_error, guardrail });
+        rails.push(Rail { name, mode: entry.mode, on_error: entry.on_error, judge });
     }
     Ok((Chain { rails, approver, policy }, detector))
+}
+
+fn own(guardrail: impl Guardrail + 'static) -> Judge {
+    Judge::Own(Arc::new(guardrail))
 }
 
 fn compile_sanitizer(source: &PolicySource) -> Result<Option<Sanitizer>, Fault> {

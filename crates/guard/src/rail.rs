@@ -1,6 +1,7 @@
 //! What a guardrail is.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bakerst_detect::injection::judge::ModelFiles;
@@ -90,12 +91,13 @@ pub type Maker = fn(&Node) -> Result<Arc<dyn Guardrail>, Fault>;
 /// Reads a model's files from a folder, none longer than so many bytes, or says why it cannot.
 pub type ModelReader = fn(&Path, usize) -> Result<ModelFiles, String>;
 
-/// What a policy may name that is not in it: the custom guardrails for `kind: rust`, and folders with
-/// models, for which somebody at the edge reads files.
+/// What a policy may name that is not in it: the custom guardrails for `kind: rust`, and the texts
+/// and models in files, which somebody at the edge reads.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     rails: Vec<(&'static str, Maker)>,
     models: Option<ModelReader>,
+    texts: BTreeMap<PathBuf, Arc<str>>,
 }
 
 impl Registry {
@@ -110,6 +112,17 @@ impl Registry {
     #[must_use]
     pub fn reading_models(self, read: ModelReader) -> Self {
         Self { models: Some(read), ..self }
+    }
+
+    /// The same registry with one more text, under the name by which a policy calls it.
+    #[must_use]
+    pub fn with_text(mut self, path: PathBuf, text: impl Into<Arc<str>>) -> Self {
+        self.texts.insert(path, text.into());
+        self
+    }
+
+    pub(crate) fn text(&self, path: &Path) -> Option<Arc<str>> {
+        self.texts.get(path).cloned()
     }
 
     pub(crate) fn model_files(

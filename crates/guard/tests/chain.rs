@@ -421,10 +421,14 @@ fn what_a_policy_may_not_say_is_refused_where_it_says_it() {
     );
     check_fault(
         &chain("{name: authorization}"),
-        "line 3, column 14: CFG-005 the guardrail `authorization` is not built yet (leave it out: it would not be enforced)",
+        "CFG-004 `authorization` is in the chain, but there is no section `authorization`",
     );
     check_fault(
         &chain("{name: own, kind: rego}"),
+        "line 3, column 14: CFG-004 there is no policy in it: expected `policy`, `file` or `files`",
+    );
+    check_fault(
+        &chain("{name: own, kind: http}"),
         "line 3, column 14: CFG-005 guardrails of this `kind` is not built yet (leave it out: it would not be enforced)",
     );
     check_fault(

@@ -103,6 +103,12 @@ codes! {
     ApprovalsFull = "GRD-054", Operator, retry, "too many requests for approval are pending", "answer some: `bakerst approvals list`";
     OutputWithheld = "GRD-060", Operator, final, "the tool's output could not be sanitised and was withheld", "see the record's detail; raise the limit it names if the output is legitimate";
     OutputBlocked = "GRD-061", Operator, final, "the tool's output holds what the policy blocks and was withheld", "see the record's places; where this tool may return it, say so under `tools` of `output-sanitization`";
+    AuthorizationDenied = "GRD-070", Agent, final, "a rule of the authorization policy denies the call", "see the record's detail for the rule's words; change the policy if it is wrong";
+    NotAuthorized = "GRD-071", Operator, final, "no rule of the authorization policy allows the call", "write an `allow` rule that covers it, if agents should make it";
+    AuthorizationAsks = "GRD-072", Approver, final, "the authorization policy wants a person's word", "approve the request, or change the `ask` rule";
+    RegoRunaway = "GRD-073", Operator, final, "a Rego policy took more steps than `rego_steps_max` allows", "make the rule simpler, or the input shorter; raise the limit if the rule is meant to take as long";
+    RegoFailed = "GRD-074", Operator, final, "a Rego policy failed on the call", "see the record's detail; `bakerst policy test` runs the policy's tests";
+    BuiltInDenied = "GRD-075", Operator, retry, "the remote policy could not be asked, and the built-in rules do not allow the call", "see why OPA did not answer; without it only tools of risk `read` are allowed";
 
     FlowDestination = "FLW-001", Approver, final, "what the call goes to comes from where others may write, not from the user", "approve the request if the value is right; or let the user name it, or label the tool that it comes from `reads: trusted`";
     FlowTrifecta = "FLW-002", Approver, final, "the conversation has read private data and what others may have written, and the call would send something out", "approve the request, or begin a conversation that does not hold both";
@@ -151,6 +157,7 @@ codes! {
     ConfigNotBuilt = "CFG-005", Operator, final, "the configuration asks for something that is not built yet", "leave it out: it would not be enforced";
     ConfigExample = "CFG-006", Operator, final, "the policy contradicts one of its own examples", "correct the policy or the example";
     ConfigConflict = "CFG-007", Operator, final, "two rules contradict each other", "keep one of the two that the message names";
+    RegoUnusable = "CFG-010", Operator, final, "a Rego policy cannot be used", "mend the line that the message names";
 
     LintNeverMatches = "POL-001", Operator, final, "a rule can never match", "correct the name, or leave the rule out";
     LintShadowed = "POL-002", Operator, final, "a rule is hidden by another", "leave one of the two out";

@@ -45,6 +45,16 @@ pub struct Limits {
     pub model_bytes_max: usize,
     /// The most pieces of one text that a transformer hears.
     pub transformer_pieces_max: usize,
+    /// The longest Rego policy, all its files together.
+    pub rego_bytes_max: usize,
+    /// The most steps that one Rego rule may take for one call.
+    pub rego_steps_max: u64,
+    /// The longest answer of a remote OPA.
+    pub opa_answer_bytes_max: usize,
+    /// The most answers of a remote OPA that are remembered.
+    pub opa_cache_max: usize,
+    /// The most questions to a remote OPA at once; more are answered by the built-in rules.
+    pub opa_questions_max: usize,
 }
 
 impl Default for Limits {
@@ -69,6 +79,11 @@ impl Default for Limits {
             pseudonym_values_max: 1_000,
             model_bytes_max: 1 << 30,
             transformer_pieces_max: 8,
+            rego_bytes_max: 1 << 20,
+            rego_steps_max: 100_000,
+            opa_answer_bytes_max: 64 << 10,
+            opa_cache_max: 4096,
+            opa_questions_max: 64,
         }
     }
 }

@@ -13,8 +13,9 @@ const TYPE: &str = "crates/model/src/limits.rs";
 const PAPER: &str = "docs/configuration.md";
 
 /// Where the shapes stand that configurations are read into.
-const SHAPES: [&str; 4] = [
+const SHAPES: [&str; 5] = [
     "crates/guard/src/config.rs",
+    "crates/guard/src/authorization/config.rs",
     "crates/guard/src/command.rs",
     "crates/guard/src/rails/",
     "crates/app/src/config.rs",

@@ -19,7 +19,7 @@ pub(crate) fn run(explain: &Explain, global: &Global) -> Outcome {
     let policy = config.compile()?;
     let call =
         call_of(&explain.tool, explain.input.as_bytes(), explain.agent.as_deref(), &config.limits)?;
-    let mut run = policy.start(&call, Facts { now: SystemClock.now(), flow: None });
+    let mut run = policy.start(&call, Facts { now: SystemClock.now(), flow: None }).offline();
     let (mut words, mut began) = (Vec::new(), Instant::now());
     while let Some(word) = run.hear() {
         words.push(Said {

@@ -45,6 +45,10 @@ impl Source {
         Self::read(&folder.map_or_else(|| path.to_owned(), |folder| folder.join(path)))
     }
 
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+
     pub(super) fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }

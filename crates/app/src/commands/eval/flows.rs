@@ -59,7 +59,7 @@ fn judge_step(
 
 /// What the chain says to a call, and every reason that counts.
 pub(super) fn judge_call(policy: &Policy, call: &ToolCall, facts: Facts) -> Value {
-    let mut run = policy.start(call, facts);
+    let mut run = policy.start(call, facts).offline();
     while run.hear().is_some() {}
     let words: Vec<_> = run.trail().to_vec();
     let (verdict, reason) = match run.step() {
