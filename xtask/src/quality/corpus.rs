@@ -41,8 +41,17 @@ pub(super) struct Corpora {
 }
 
 impl Corpora {
-    /// Looks for them; `shared` is the folder beside the repository.
+    /// Looks for them, and makes the samples that are made anew each time; `shared` is the folder
+    /// beside the repository.
     pub(super) fn find(shared: &Path) -> Self {
+        let mut corpora = Self::lying_there(shared);
+        let file = generated(shared);
+        corpora.redaction.push(Source { name: "generated, seed 101", file });
+        corpora
+    }
+
+    /// Those that are files already.
+    pub(super) fn lying_there(shared: &Path) -> Self {
         let own = |name, file: &str| Source {
             name,
             file: Ok(Repo::root().join("crates/detect/corpora").join(file)),
@@ -62,7 +71,6 @@ impl Corpora {
             redaction: vec![
                 beside("gitleaks negatives", "redaction/gitleaks_negatives_dev.jsonl"),
                 beside("presidio synth", "redaction/presidio_synth_dev.jsonl"),
-                Source { name: "generated, seed 101", file: generated(shared) },
             ],
             commands: vec![own("own", "commands.jsonl"), beside("dev", "commands/dev.jsonl")],
         }

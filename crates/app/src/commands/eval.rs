@@ -4,7 +4,7 @@ mod flows;
 mod forms;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read as _, Write};
 use std::path::Path;
 
 use bakerst_model::Code;
@@ -19,18 +19,19 @@ use forms::Evaluator;
 pub(crate) fn run(eval: &Eval, global: &Global) -> Outcome {
     let config = Config::load(global.config.as_deref())?;
     let evaluator = Evaluator::new(eval.form, &config)?;
-    let (input, bytes) = open_input(eval.input.as_deref())?;
+    let (mut input, bytes) = open_input(eval.input.as_deref())?;
     let mut output = open_output(eval.output.as_deref())?;
     let progress = progress(bytes);
-    for (place, line) in input.lines().enumerate() {
-        let line = line.map_err(|e| unreadable(&format!("line {}: {e}", place + 1)))?;
-        progress.inc(line.len() as u64 + 1);
-        if line.trim().is_empty() {
+    let mut number = 0;
+    while let Some(line) = next_line(&mut *input, config.limits.body_bytes_max)? {
+        number += 1;
+        progress.inc(line.len() as u64);
+        if line.trim_ascii().is_empty() {
             continue;
         }
-        let row = read_row(&line, place + 1, &config)?;
-        let id = row.get("id").cloned().unwrap_or_else(|| json!(place + 1));
-        let mut answer = evaluator.answer(&row).map_err(|why| bad_row(place + 1, &why))?;
+        let row = read_row(&line, number, &config)?;
+        let id = row.get("id").cloned().unwrap_or_else(|| json!(number));
+        let mut answer = evaluator.answer(&row).map_err(|why| bad_row(number, &why))?;
         answer.insert("id".to_owned(), id);
         write_row(&mut output, &answer)?;
     }
@@ -39,11 +40,19 @@ pub(crate) fn run(eval: &Eval, global: &Global) -> Outcome {
     Ok(Exit::Ok)
 }
 
-fn read_row(line: &str, number: usize, config: &Config) -> Result<Map<String, Value>, Failure> {
+/// The next line with its end. One that is longer than `max` is cut a little behind that, so that an
+/// endless one takes no memory, and is refused for its length.
+fn next_line(input: &mut dyn BufRead, max: usize) -> Result<Option<Vec<u8>>, Failure> {
+    let mut line = Vec::new();
+    let read = input.take(max as u64 + 2).read_until(b'\n', &mut line);
+    let read = read.map_err(|e| unreadable(&e.to_string()))?;
+    Ok((read > 0).then_some(line))
+}
+
+fn read_row(line: &[u8], number: usize, config: &Config) -> Result<Map<String, Value>, Failure> {
     let limits = &config.limits;
-    let parsed =
-        bakerst_model::json::parse(line.as_bytes(), limits.body_bytes_max, limits.json_depth_max);
-    match parsed {
+    let line = line.trim_ascii_end();
+    match bakerst_model::json::parse(line, limits.body_bytes_max, limits.json_depth_max) {
         Ok(Value::Object(row)) => Ok(row),
         Ok(_) => Err(bad_row(number, "it is not a JSON object")),
         Err(why) => Err(bad_row(number, &why.to_string())),

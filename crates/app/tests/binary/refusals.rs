@@ -165,6 +165,27 @@ fn commands_that_need_a_server_say_so() {
 }
 
 #[test]
+fn rows_that_cannot_be_judged_are_named() {
+    let home = Home::new();
+    let rows = home.path().join("rows.jsonl");
+    let eval = |form: &str, bytes: &[u8]| {
+        std::fs::write(&rows, bytes).unwrap();
+        let output = home.run(&["eval", form, "--input", rows.to_str().unwrap()]);
+        (failure(&output), String::from_utf8(output.stderr.clone()).unwrap())
+    };
+    let deep = [b"{\"text\":".as_slice(), &b"[".repeat(5000)].concat();
+    let endless = b"x".repeat(5 << 20);
+    for form in ["injection", "redaction", "commands", "calls"] {
+        for bad in [b"{\"text\":\"\xff\xfe\"}".as_slice(), &deep, &endless, b"{}", b"[]"] {
+            let (code, said) =
+                eval(form, &[b"\n".as_slice(), bad, b"\n{\"text\":\"fine\"}"].concat());
+            assert_eq!(code, "2 API-002", "{form}: {said}");
+            assert!(said.contains("line 2 cannot be judged"), "{form}: {said}");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_built_says_so() {
     let home = Home::new();
     assert_eq!(failure(&home.run(&["eval", "flows"])), "2 CFG-005");

@@ -13,6 +13,11 @@ use crate::normalise::{self, Layer};
 const CHUNK_BYTES: usize = 1 << 16;
 /// What two neighbouring pieces share, so that no attack is cut in two.
 const OVERLAP_BYTES: usize = 1 << 10;
+/// How often the length of a piece may be read again under its disguises, all of them together: a
+/// text that hides every layer in every other one would else cost hundreds of readings.
+const READ_AGAIN: usize = 24;
+/// How many bytes may be read again whatever the length.
+const READ_AGAIN_MIN: usize = 32 << 10;
 /// How many disguises may lie on top of each other.
 const DEPTH_MAX: usize = 3;
 
@@ -48,7 +53,8 @@ impl Detector {
         let mut whole = Found::default();
         for chunk in chunks(text) {
             let piece = text.get(chunk.clone()).unwrap_or_default();
-            let mut found = self.reading(piece, place, 0);
+            let mut found =
+                self.reading(piece, place, 0, READ_AGAIN * piece.len() + READ_AGAIN_MIN);
             found.shift(chunk.start);
             whole.merge(found, self.pieces_max());
         }
@@ -65,18 +71,19 @@ impl Detector {
         self.second.as_ref().map_or(0, |second| second.pieces_max)
     }
 
-    /// One piece of text, folded where it is not plain, and every reading that it hides.
-    fn reading(&self, text: &str, place: Place, depth: usize) -> Found {
+    /// One piece of text, folded where it is not plain, and every reading that it hides, as long as
+    /// those are no more than `left` bytes.
+    fn reading(&self, text: &str, place: Place, depth: usize, left: usize) -> Found {
         if text.is_ascii() {
-            return self.plain_reading(text, place, depth);
+            return self.plain_reading(text, place, depth, left);
         }
         let folded = normalise::fold(text);
-        let mut found = self.plain_reading(folded.text(), place, depth);
+        let mut found = self.plain_reading(folded.text(), place, depth, left);
         found.back(&folded, text);
         found
     }
 
-    fn plain_reading(&self, text: &str, place: Place, depth: usize) -> Found {
+    fn plain_reading(&self, text: &str, place: Place, depth: usize, left: usize) -> Found {
         let scan = scan::read(text, self.model.as_ref());
         let mut found = Found { assessment: self.judge(text, &scan, place), pieces: Vec::new() };
         if let (Some(second), Some(model)) = (&self.second, &self.model) {
@@ -86,8 +93,20 @@ impl Detector {
             finding.layer = normalise::surrounding(text, finding.span.start);
         }
         if depth < DEPTH_MAX {
-            for layered in normalise::decodings(text, &scan.hints) {
-                let mut inner = self.reading(layered.text(), place, depth + 1);
+            let mut left = left;
+            let mut layers = normalise::decodings(text, &scan.hints);
+            layers.retain(|layered| match left.checked_sub(layered.text().len()) {
+                Some(rest) => {
+                    left = rest;
+                    true
+                }
+                None => false,
+            });
+            // What is hidden deeper shares what is left, so that no layer is read at the cost of all
+            // the others.
+            let each = left / layers.len().max(1);
+            for layered in layers {
+                let mut inner = self.reading(layered.text(), place, depth + 1, each);
                 inner.back(&layered, text);
                 found.merge(inner, self.pieces_max());
             }
