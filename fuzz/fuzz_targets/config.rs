@@ -6,7 +6,7 @@
 #![no_main]
 
 use bakerst_guard::document::{Fault, Node};
-use bakerst_guard::{Policy, PolicySource, Registry};
+use bakerst_guard::{Policy, PolicySource, Registry, Sections};
 use bakerst_model::Limits;
 use libfuzzer_sys::fuzz_target;
 
@@ -31,10 +31,15 @@ fuzz_target!(|text: &str| {
 fn policy(text: &str) -> Result<Policy, Fault> {
     let limits = Limits::default();
     let node = Node::parse_yaml(text, limits.config_bytes_max)?;
-    let (guardrails, tools) = match node.get("chain") {
-        Some(_) => (Some(&node), None),
-        None => (node.get("guardrails"), node.get("tools")),
+    let sections = match node.get("chain") {
+        Some(_) => Sections { guardrails: Some(&node), ..Sections::default() },
+        None => Sections {
+            guardrails: node.get("guardrails"),
+            tools: node.get("tools"),
+            agents: node.get("agents"),
+            ..Sections::default()
+        },
     };
-    let source = PolicySource::read(guardrails, tools, &Registry::default(), &limits)?;
+    let source = PolicySource::read_sections(&sections, &Registry::default(), &limits)?;
     Policy::compile(source, limits)
 }

@@ -35,7 +35,7 @@ fn judged(policy: &Policy, tool: &str, hour: u64) -> Verdict {
         input: Untrusted::new(serde_json::json!({ "amount": 5 })),
         prompt: None,
     };
-    policy.verdict(&call, Facts { now: UnixMillis(hour * 3_600_000), flow: None })
+    policy.verdict(&call, Facts { now: UnixMillis(hour * 3_600_000), ..Facts::default() })
 }
 
 #[test]

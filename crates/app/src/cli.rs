@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use policy::Policy;
+pub(crate) use policy::{GraphForm, Init, Pin, Policy};
 
 use crate::commands::audit::args;
 
@@ -75,6 +75,15 @@ pub(crate) enum Command {
         after_help = "Example:\n  echo '{\"tool\":\"timezone_lookup\",\"input\":{\"city\":\"Tokyo\"}}' | bakerst eval calls"
     )]
     Eval(Eval),
+    /// Draft a first policy and lock from the tool servers that clients already use.
+    #[command(after_help = "\
+Examples:
+  bakerst init                                  list what would be read, started and written
+  bakerst init --apply --output policy          do it
+  bakerst init --client-config .mcp.json        look at one client's configuration only
+
+Found by themselves are the configurations of Claude Code, Claude Desktop, Cursor, VS Code and Codex.")]
+    Init(Init),
     /// Read a policy closely: what is wrong with it, its digest, what changed.
     #[command(subcommand)]
     Policy(Policy),

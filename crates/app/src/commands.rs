@@ -7,6 +7,7 @@ mod completions;
 mod demo;
 mod eval;
 pub(crate) mod explain;
+mod init;
 mod policy;
 mod token;
 mod up;
@@ -22,6 +23,7 @@ pub(crate) fn run(Cli { command, global }: Cli) -> Outcome {
         Command::Check(check) => check::run(&check, &global),
         Command::Explain(explain) => explain::run(&explain, &global),
         Command::Eval(eval) => eval::run(&eval, &global),
+        Command::Init(init) => init::run(&init, &global),
         Command::Policy(policy) => policy::run(&policy, &global),
         Command::Token(token) => token::run(token, &global),
         Command::Approvals(approvals) => approvals::run(approvals, &global),

@@ -1,6 +1,7 @@
 //! The configuration: one file, read whole or not at all.
 
 pub(crate) mod changes;
+pub(crate) mod lock;
 mod model_folder;
 mod source;
 #[cfg(test)]
@@ -11,6 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use bakerst_guard::authorization::named_files;
+use bakerst_guard::cases::PolicyCase;
 use bakerst_guard::document::{Fault, Node};
 use bakerst_guard::{Policy, PolicySource, Registry, Sections, rails};
 use bakerst_model::{Code, Limits};
@@ -19,11 +21,10 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use source::Source;
 use written::Text;
-pub(crate) use written::Written;
+pub(crate) use written::{Written, read_policy_tests};
 
 /// Sections whose settings nothing would enforce yet.
-const NOT_BUILT: [&str; 11] = [
-    "agents",
+const NOT_BUILT: [&str; 10] = [
     "tenants",
     "budget",
     "models",
@@ -35,13 +36,16 @@ const NOT_BUILT: [&str; 11] = [
     "cluster",
     "telemetry",
 ];
-const BUILT: [&str; 8] = [
+const BUILT: [&str; 11] = [
     "listen",
     "enforcement",
     "durability",
     "guardrails",
     "tools",
     "authorization",
+    "agents",
+    "pins",
+    "policy_tests",
     "limits",
     "secrets",
 ];
@@ -137,6 +141,13 @@ impl Config {
         Self::read(&Source::built_in())
     }
 
+    /// The lock that it names, as a path from here.
+    pub(crate) fn lock_file(&self) -> Option<PathBuf> {
+        let named = self.policy.pins.as_ref()?.file();
+        let folder = self.file.as_deref().and_then(Path::parent);
+        Some(folder.map_or_else(|| named.into(), |folder| folder.join(named)))
+    }
+
     /// Compiles the policy; a policy that cannot be compiled is reported as its file's fault.
     pub(crate) fn compile(&self) -> Result<Policy, Failure> {
         let compiled = Policy::compile(self.policy.clone(), self.limits.clone());
@@ -211,10 +222,13 @@ impl Config {
         registry: &Registry,
     ) -> Result<Self, Fault> {
         let limits: Limits = section(&node, "limits")?;
+        let lock = lock::of_section(source, node.get("pins"), &limits)?;
         let sections = Sections {
             guardrails: chain.as_ref().map(|text| &text.node),
             tools: node.get("tools"),
             authorization: node.get("authorization"),
+            agents: node.get("agents"),
+            pins: node.get("pins").zip(lock.as_ref()),
         };
         let config = Self {
             file: source.path().map(Path::to_owned),
@@ -227,6 +241,10 @@ impl Config {
             written: Written { sections: Text { source: source.clone(), node }, guardrails: chain },
         };
         config.check(&config.written.sections.node)?;
+        // Tests are run when somebody asks, but a slip in one is said at once.
+        if let Some(tests) = config.written.sections.node.get("policy_tests") {
+            PolicyCase::read_list(tests, &config.limits)?;
+        }
         Ok(config)
     }
 

@@ -10,10 +10,12 @@ mod clock;
 mod commands;
 mod config;
 mod failure;
+mod files;
 mod http;
 mod operator;
 mod paths;
 mod print;
+mod servers;
 mod station;
 
 use std::process::ExitCode;

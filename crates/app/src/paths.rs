@@ -21,10 +21,12 @@ pub(crate) fn state_folder() -> PathBuf {
 }
 
 fn base(variable_name: &str, under_home: &str) -> PathBuf {
-    match variable(variable_name) {
-        Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(variable("HOME").unwrap_or_else(|| "/".to_owned())).join(under_home),
-    }
+    variable(variable_name).map_or_else(|| home().join(under_home), PathBuf::from)
+}
+
+/// The home of whoever runs this.
+pub(crate) fn home() -> PathBuf {
+    PathBuf::from(variable("HOME").unwrap_or_else(|| "/".to_owned()))
 }
 
 /// Whether the person has asked for no colours (`NO_COLOR`).

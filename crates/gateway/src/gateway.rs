@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bakerst_guard::approval::{ApprovalBook, BookError};
 use bakerst_guard::{Facts, NameBook, Policy};
-use bakerst_model::{Clock, Journal, Limits, Secret, TokenBook, TokenBookError};
+use bakerst_model::{Clock, Journal, Limits, Secret, TokenBook, TokenBookError, ToolCall};
 use tokio::sync::watch;
 
 use crate::desk::Desk;
@@ -129,9 +129,10 @@ impl Gateway {
         std::mem::replace(&mut in_force, Arc::new(policy))
     }
 
-    /// What a guardrail may know of the moment.
-    pub(crate) fn facts(&self) -> Facts {
-        Facts { now: self.clock.now(), flow: None }
+    /// What a guardrail may know of the moment, and of the places that a call's paths lead to.
+    pub(crate) async fn facts(&self, policy: &Policy, call: &ToolCall) -> Facts {
+        let paths = crate::paths::resolve(policy.paths_to_resolve(call)).await;
+        Facts { now: self.clock.now(), paths, ..Facts::default() }
     }
 
     /// Counts a request in, unless as many are being worked on as may be.

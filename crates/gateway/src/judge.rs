@@ -58,7 +58,7 @@ impl Gateway {
         };
         let mut policy = self.policy();
         let decision = {
-            let mut run = policy.start(&call, self.facts());
+            let mut run = policy.start(&call, self.facts(&policy, &call).await);
             match self.heard(&mut run).await {
                 Heard::Done(decision) => decision,
                 Heard::Person(need) => {
@@ -105,7 +105,7 @@ impl Gateway {
     /// Decides once more, now that a person has agreed: what the policy in force denies stays
     /// denied.
     async fn again(&self, policy: &Policy, call: &ToolCall, id: ApprovalId) -> Decision {
-        let mut run = policy.start(call, self.facts());
+        let mut run = policy.start(call, self.facts(policy, call).await);
         match self.heard(&mut run).await {
             Heard::Done(decision) => decision,
             Heard::Person(_) => run.resume(Answer::Granted(id)),

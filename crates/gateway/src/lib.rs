@@ -24,6 +24,7 @@ mod opa;
 mod openapi;
 mod origin;
 mod output;
+mod paths;
 mod problem;
 mod query;
 mod readiness;
@@ -37,6 +38,7 @@ pub mod wire;
 
 pub use gateway::{Enforcement, Gateway, OpenError, Ports};
 pub use openapi::document as openapi_document;
+pub use paths::follow_paths;
 pub use problem::Problem;
 pub use router::{Operated, operate};
 pub use server::{Listeners, bind_socket, own_uid, serve, serve_noop};

@@ -1,5 +1,7 @@
 //! The shapes that policies are written in.
 
+mod conflicts;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -9,9 +11,12 @@ use bakerst_model::{Code, Limits};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::agents::Agents;
+use crate::args::ArgRules;
 use crate::authorization::{Authorization, RegoSource};
 use crate::document::{Fault, Node};
 use crate::flow::{Reads, Sends};
+use crate::pins::Pins;
 use crate::rails::{self, BUILT_IN};
 use crate::{CommandPlace, Guardrail, Mode, OnError, Registry};
 
@@ -25,6 +30,12 @@ pub struct PolicySource {
     /// The security team's own policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorization: Option<Authorization>,
+    /// What each agent may do; where nothing is said, all may call all tools.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agents: Option<Agents>,
+    /// The tools as they were approved; where nothing is said, none needs to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pins: Option<Pins>,
 }
 
 /// The chain, the lists that go with it, and the examples that it must agree with.
@@ -151,6 +162,9 @@ pub struct ToolEntry {
     /// Arguments that look like destinations and are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub harmless: Vec<String>,
+    /// What else is asked of its arguments, place by place.
+    #[serde(default, skip_serializing_if = "ArgRules::is_empty")]
+    pub args: ArgRules,
 }
 
 /// What a tool can do.
@@ -269,6 +283,7 @@ impl Guardrails {
             let fault = Fault::new(Code::ConfigValue, "the field `chain` is missing");
             return Err(fault.at(node.at()));
         };
+        conflicts::refuse_in_lists(node)?;
         Ok(Self {
             chain: read_chain(chain, registry, limits)?,
             command_allowlist: read_field(node, "command_allowlist")?,
@@ -399,6 +414,8 @@ fn not_built(what: &str) -> Fault {
         .hint("leave it out: it would not be enforced")
 }
 
+pub(crate) use conflicts::refuse_between_tools_and_agents;
+
 /// Reads the mapping of tools.
 ///
 /// # Errors
@@ -424,6 +441,10 @@ pub(crate) fn read_tools(
         if let Some(schema) = &entry.schema {
             rails::schema_validation::compile(schema)
                 .map_err(|why| fault(format!("the schema of `{name}` cannot be used: {why}")))?;
+        }
+        let (got, max) = (entry.args.iter().count(), limits.patterns_max);
+        if got > max {
+            return Err(fault(format!("{got} rules are more than `patterns_max` allows ({max})")));
         }
     }
     Ok(tools)

@@ -146,6 +146,13 @@ impl Node {
         entries.iter().find(|(key, _)| key.text == name).map(|(_, node)| node)
     }
 
+    /// Where the name `name` stands, when this is a mapping that has it.
+    #[must_use]
+    pub fn place_of(&self, name: &str) -> Option<Position> {
+        let NodeValue::Map(entries) = &self.value else { return None };
+        entries.iter().find(|(key, _)| key.text == name).map(|(key, _)| key.at)
+    }
+
     /// The entries of a mapping that has no fields but `known`.
     ///
     /// # Errors

@@ -9,22 +9,29 @@
 //! and the same facts is decided alike for ever.
 #![forbid(unsafe_code)]
 
+pub mod agents;
 pub mod approval;
+pub mod args;
 pub mod authorization;
+pub mod cases;
 mod chain;
 mod command;
 mod config;
 mod consumer;
 pub mod document;
 pub mod flow;
+pub mod glob;
+pub mod graph;
 mod instructions;
 pub mod lint;
 mod permit;
+pub mod pins;
 mod policy;
 mod rail;
 pub mod rails;
 mod sanitize;
 mod subject;
+pub mod verbs;
 
 pub use chain::{Answer, ApprovalNeed, Chain, Decision, Query, Run, Step, Word};
 pub use command::CommandPlace;

@@ -8,6 +8,7 @@ use bakerst_model::Code;
 use crate::PolicySource;
 use crate::document::{Node, Position};
 
+mod agents;
 mod chain;
 mod tools;
 
@@ -54,26 +55,27 @@ pub struct Written<'n> {
 impl Written<'_> {
     /// Where something stands that is found by names: the innermost of them that there is.
     fn spot(&self, part: Part, path: &[&str]) -> Option<Spot> {
-        let mut node = match part {
-            Part::Guardrails => self.guardrails?,
-            Part::Sections => self.sections?,
-        };
+        let mut node = self.node(part)?;
+        let mut at = node.at();
         for name in path {
-            match node.get(name) {
-                Some(inner) => node = inner,
-                None => break,
-            }
+            let Some(inner) = node.get(name) else { break };
+            at = node.place_of(name).unwrap_or(inner.at());
+            node = inner;
         }
-        Some(Spot { part, at: node.at() })
+        Some(Spot { part, at })
+    }
+
+    fn node(&self, part: Part) -> Option<&Node> {
+        match part {
+            Part::Guardrails => self.guardrails,
+            Part::Sections => self.sections,
+        }
     }
 
     /// Where the element of a list stands.
-    fn item(&self, part: Part, list: &str, place: usize) -> Option<Spot> {
-        let node = match part {
-            Part::Guardrails => self.guardrails?,
-            Part::Sections => self.sections?,
-        };
-        let item = node.get(list)?.items().ok()?.get(place)?;
+    fn item(&self, part: Part, path: &[&str], place: usize) -> Option<Spot> {
+        let list = path.iter().try_fold(self.node(part)?, |node, name| node.get(name))?;
+        let item = list.items().ok()?.get(place)?;
         Some(Spot { part, at: item.at() })
     }
 }
@@ -83,6 +85,7 @@ impl Written<'_> {
 pub fn lint(source: &PolicySource, written: &Written<'_>) -> Vec<Lint> {
     let mut lints = tools::lint(source, written);
     lints.extend(chain::lint(source, written));
+    lints.extend(agents::lint(source, written));
     lints.sort_by_key(|lint| lint.at);
     lints
 }

@@ -5,19 +5,23 @@ use std::sync::Arc;
 
 use bakerst_detect::redact::{Pseudonyms, Redactor, Rule};
 use bakerst_model::{
-    AgentId, Code, ConversationId, Digest, Limits, ToolCall, ToolName, UnixMillis, Untrusted,
-    Verdict,
+    AgentId, Code, ConversationId, Digest, Escaped, Limits, ToolCall, ToolName, UnixMillis,
+    Untrusted, Verdict,
 };
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::agents::Agents;
 use crate::approval::{ApprovalRequest, AskedBecause};
+use crate::args::ArgRules;
 use crate::authorization::{Authorization, RiskBook};
 use crate::chain::{Judge, Rail};
+use crate::config::refuse_between_tools_and_agents;
 use crate::config::{Example, Guardrails, PolicySource, RailConfig, RailEntry, read_tools};
 use crate::document::{Fault, Node};
 use crate::flow::Labels;
 use crate::permit::Loggable;
+use crate::pins::{Lock, Pins};
 use crate::rails::authorization;
 use crate::rails::destructive_gate::DestructiveGate;
 use crate::rails::flow_control::FlowControl;
@@ -41,6 +45,8 @@ pub struct Policy {
     /// Keeps secrets out of the log, whatever the policy says about outputs.
     log_redactor: Redactor,
     source: PolicySource,
+    /// Whether any rule wants paths followed.
+    resolves: bool,
     limits: Limits,
 }
 
@@ -53,6 +59,10 @@ pub struct Sections<'n> {
     pub tools: Option<&'n Node>,
     /// The security team's own policy.
     pub authorization: Option<&'n Node>,
+    /// The mapping of agents.
+    pub agents: Option<&'n Node>,
+    /// What is said about pins, and the lock that it names.
+    pub pins: Option<(&'n Node, &'n Arc<Lock>)>,
 }
 
 impl PolicySource {
@@ -85,13 +95,13 @@ impl PolicySource {
         registry: &Registry,
         limits: &Limits,
     ) -> Result<Self, Fault> {
-        let Sections { guardrails, tools, authorization } = *sections;
+        let Sections { guardrails, tools, authorization, agents, pins } = *sections;
         let built_in = Node::parse_yaml(DEFAULT, DEFAULT.len())?;
         let empty = Node::empty();
         let guardrails_given = guardrails.is_some();
         let guardrails = guardrails.or(built_in.get("guardrails")).unwrap_or(&empty);
-        // The built-in examples speak of the built-in tools.
-        let keeps_examples = guardrails_given || tools.is_none();
+        // The built-in examples speak of the built-in tools, and of no agent.
+        let keeps_examples = guardrails_given || (tools.is_none() && agents.is_none());
         let tools = tools.or(built_in.get("tools")).unwrap_or(&empty);
         let mut source = Self {
             guardrails: Guardrails::read(guardrails, registry, limits)?,
@@ -99,7 +109,10 @@ impl PolicySource {
             authorization: authorization
                 .map(|node| Authorization::read(node, registry, limits))
                 .transpose()?,
+            agents: agents.map(|node| Agents::read(node, limits)).transpose()?,
+            pins: pins.map(|(node, lock)| Pins::new(node, lock.clone())).transpose()?,
         };
+        refuse_between_tools_and_agents(&source, tools, agents)?;
         if !keeps_examples {
             source.drop_examples();
         }
@@ -166,6 +179,7 @@ impl Policy {
             detector,
             sanitizer: compile_sanitizer(&source)?,
             log_redactor: Redactor::new(&USUAL.map(Rule::Kind)).map_err(unusable)?,
+            resolves: resolves(&source),
             source,
             limits,
         };
@@ -212,6 +226,27 @@ impl Policy {
         enabled.any(|entry| matches!(entry.config, RailConfig::FlowControl(_)))
     }
 
+    /// The paths in a call that rules want followed on this machine, with the folders that they must
+    /// lead into. More than `resolved_paths_max` are none: a rule that misses one is broken.
+    #[must_use]
+    pub fn paths_to_resolve(&self, call: &ToolCall) -> Vec<String> {
+        if !self.resolves {
+            return Vec::new();
+        }
+        let (tool, input) = (call.tool.as_str(), call.input.expose());
+        let of_tool = self.source.tools.get(tool).map(|entry| &entry.args);
+        let agents = self.source.agents.iter().flat_map(Agents::iter);
+        let of_agents = agents.flat_map(|(_, entry)| entry.args_of(tool));
+        let mut paths = Vec::new();
+        of_tool
+            .into_iter()
+            .chain(of_agents)
+            .for_each(|args| args.paths_to_resolve(input, &mut paths));
+        paths.sort_unstable();
+        paths.dedup();
+        if paths.len() > self.limits.resolved_paths_max { Vec::new() } else { paths }
+    }
+
     /// The limits that it was compiled under.
     #[must_use]
     pub fn limits(&self) -> &Limits {
@@ -237,6 +272,27 @@ impl Policy {
                 let channel = "`notification_channel` is not served yet: answer requests with `bakerst approvals`";
                 warnings.push(channel.to_owned());
             }
+        }
+        for (name, entry) in self.source.agents.iter().flat_map(Agents::iter) {
+            warnings.extend(entry.unenforced().map(|setting| {
+                format!("`{setting}` of the agent `{name}` is read and checked, but nothing enforces it yet")
+            }));
+            if entry.egress.is_some() {
+                warnings.push(format!(
+                    "`egress` of the agent `{name}` is held against addresses in calls; connections \
+                     that its tools make are not held back yet"
+                ));
+            }
+        }
+        let pins = self.source.pins.as_ref().map(Pins::lock);
+        let held = pins.iter().flat_map(|lock| lock.pins()).filter(|(_, pin)| pin.held.is_some());
+        let held: Vec<String> = held.map(|(name, _)| format!("`{}`", Escaped(name))).collect();
+        if !held.is_empty() {
+            let (many, shown) = (held.len(), held.iter().take(3).cloned().collect::<Vec<_>>());
+            warnings.push(format!(
+                "{many} tools in the lock are held, and denied until `bakerst policy pin --approve`: {}",
+                shown.join(", ")
+            ));
         }
         let no_command = self.source.tools.values().all(|tool| tool.command.is_none());
         if self.source.guardrails.command_allowlist.is_some() && no_command {
@@ -385,6 +441,13 @@ impl Example {
 }
 
 type Detecting = Option<(Mode, Arc<PromptInjection>)>;
+
+/// Whether any rule wants paths followed.
+fn resolves(source: &PolicySource) -> bool {
+    let of_tools = source.tools.values().map(|entry| &entry.args);
+    let agents = source.agents.iter().flat_map(Agents::iter);
+    of_tools.chain(agents.flat_map(|(_, entry)| entry.args.values())).any(ArgRules::resolves)
+}
 
 fn compile_chain(
     source: &PolicySource,

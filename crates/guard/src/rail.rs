@@ -9,6 +9,7 @@ use bakerst_model::{Code, Reason, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use crate::Subject;
+use crate::args::ResolvedPaths;
 use crate::document::{Fault, Node};
 use crate::flow::FlowFacts;
 
@@ -61,6 +62,8 @@ pub struct Facts {
     /// Where the call's values come from. A call that stands by itself, such as a policy's example,
     /// has no conversation that could tell; whoever serves agents always says.
     pub flow: Option<Arc<FlowFacts>>,
+    /// Where paths in the call lead on this machine, for rules that ask.
+    pub paths: ResolvedPaths,
 }
 
 /// Whether a guardrail's word counts.

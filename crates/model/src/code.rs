@@ -93,6 +93,10 @@ codes! {
     ThresholdUnreadable = "GRD-033", Approver, final, "the amount that a threshold limits is missing or no number", "send the amount as a number, or approve the request";
     CommandNotListed = "GRD-034", Operator, final, "the command is not on the allowlist", "add the program to `command_allowlist` if agents should run it";
     CommandUnreadable = "GRD-035", Approver, final, "it cannot be told which programs the command would run", "approve the request, or send one plain command";
+    UnknownAgent = "GRD-036", Operator, final, "the policy does not know this agent", "add the agent under `agents`, or a `default`";
+    ToolNotForAgent = "GRD-037", Operator, final, "this agent may not call this tool", "add the tool to the agent's `tools` if it should";
+    ArgumentRefused = "GRD-038", Operator, final, "an argument is out of the bounds that the policy sets", "stay within the bounds that the message names, or widen the rule under `args`";
+    ArgumentUnreadable = "GRD-039", Agent, final, "an argument that the policy has a rule for is missing or of the wrong kind", "send the argument as the message says";
     FlaggedTool = "GRD-040", Approver, final, "the tool is flagged as destructive", "approve the request, or take the tool off `flagged_tools`";
     FlaggedPattern = "GRD-041", Approver, final, "the input holds a pattern that is flagged as destructive", "approve the request, or take the pattern off `flagged_patterns`";
     DestructiveCommand = "GRD-042", Approver, final, "the command would destroy something, or hand over control", "approve the request, or send a command that only looks, or a dry run";
@@ -109,6 +113,13 @@ codes! {
     RegoRunaway = "GRD-073", Operator, final, "a Rego policy took more steps than `rego_steps_max` allows", "make the rule simpler, or the input shorter; raise the limit if the rule is meant to take as long";
     RegoFailed = "GRD-074", Operator, final, "a Rego policy failed on the call", "see the record's detail; `bakerst policy test` runs the policy's tests";
     BuiltInDenied = "GRD-075", Operator, retry, "the remote policy could not be asked, and the built-in rules do not allow the call", "see why OPA did not answer; without it only tools of risk `read` are allowed";
+    EgressNotAllowed = "GRD-080", Operator, final, "the call holds an address that this agent may not reach", "add the host to the agent's `egress` if it should";
+    ToolDrifted = "GRD-081", Operator, final, "the tool is not what was approved", "`bakerst policy pin` shows what changed, and approves it";
+    ToolNotPinned = "GRD-082", Operator, final, "the tool was never approved", "`bakerst policy pin` shows it, and approves it";
+    ToolLookalike = "GRD-083", Operator, final, "the tool's name looks like another's", "rename one of the two, or approve it by name with `bakerst policy pin`";
+    ToolPoisoned = "GRD-084", Operator, final, "the tool's description reads like instructions to a model", "ask its author; `bakerst policy pin` approves it by name if it is harmless";
+    ToolUnusable = "GRD-085", Operator, final, "the tool's description or schema cannot be used", "ask its author to mend what the message names";
+    WordingChanged = "GRD-086", Operator, final, "the tool is described in other words than those that were approved", "`bakerst policy pin` shows the words, and approves them";
 
     FlowDestination = "FLW-001", Approver, final, "what the call goes to comes from where others may write, not from the user", "approve the request if the value is right; or let the user name it, or label the tool that it comes from `reads: trusted`";
     FlowTrifecta = "FLW-002", Approver, final, "the conversation has read private data and what others may have written, and the call would send something out", "approve the request, or begin a conversation that does not hold both";
@@ -157,7 +168,14 @@ codes! {
     ConfigNotBuilt = "CFG-005", Operator, final, "the configuration asks for something that is not built yet", "leave it out: it would not be enforced";
     ConfigExample = "CFG-006", Operator, final, "the policy contradicts one of its own examples", "correct the policy or the example";
     ConfigConflict = "CFG-007", Operator, final, "two rules contradict each other", "keep one of the two that the message names";
+    FileExists = "CFG-008", Operator, final, "a file that would be written is there already", "move it away, or say `--force`";
     RegoUnusable = "CFG-010", Operator, final, "a Rego policy cannot be used", "mend the line that the message names";
+
+    LockUnreadable = "PIN-001", Operator, final, "the lock cannot be read", "restore it, or write it anew with `bakerst policy pin`";
+    LockEdited = "PIN-002", Operator, final, "the lock was changed by hand", "restore it from version control, or write it anew with `bakerst policy pin` and read what it approves";
+    LockElsewhere = "PIN-003", Operator, final, "the lock is not the one that the configuration names", "correct `pins.digest`, or restore the lock";
+    ToolListUnusable = "PIN-004", Operator, final, "a list of tools cannot be used", "correct what the message names";
+    ServerUnusable = "PIN-005", Operator, final, "a server could not be asked for its tools", "start it by hand and see what it says; the message names where it stopped";
 
     LintNeverMatches = "POL-001", Operator, final, "a rule can never match", "correct the name, or leave the rule out";
     LintShadowed = "POL-002", Operator, final, "a rule is hidden by another", "leave one of the two out";
@@ -165,6 +183,12 @@ codes! {
     LintNoApproval = "POL-004", Operator, final, "a destructive tool needs nobody's approval", "leave `requires_approval` out, or limit the tool's `args`";
     LintAllowsAll = "POL-005", Operator, final, "a rule allows everything", "name what is needed";
     LintNotEnforced = "POL-006", Operator, final, "something is written that is not enforced", "put it in force, or leave it out";
+    LintRiskTooLow = "POL-007", Operator, final, "a tool is declared less risky than its name says", "raise its `risk`, or limit its `args`";
+    LintBlindRule = "POL-008", Operator, final, "a rule is about an argument that the schema does not have", "correct the place, or every call breaks the rule";
+    LintCommandUnread = "POL-009", Operator, final, "a tool's commands are not read or not limited", "say where its `command` is, and list programs in `command_allowlist`";
+    LintUnreachable = "POL-010", Operator, final, "no agent may call a tool", "give it to an agent, or leave it out";
+    LintNotPinned = "POL-011", Operator, final, "a tool must be in the lock and is not", "`bakerst policy pin` approves it; until then its calls are denied";
+    LintSlowPattern = "POL-012", Operator, final, "a pattern takes other readers exponential time", "write it without a repetition within a repetition";
 
     StateUnwritable = "STA-001", Operator, final, "the state folder cannot be used", "choose another with `--state`, or mend its rights";
     StateInUse = "STA-002", Operator, final, "another `bakerst` uses the state folder", "stop it first, or choose another folder with `--state`";

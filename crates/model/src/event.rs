@@ -24,6 +24,8 @@ pub enum Category {
     Llm,
     /// What people were asked, and answered.
     Approval,
+    /// What became of the policy's own assumptions.
+    Policy,
     /// How the product itself fares.
     System,
 }
@@ -43,6 +45,7 @@ impl Category {
             Self::Admin => "admin",
             Self::Llm => "llm",
             Self::Approval => "approval",
+            Self::Policy => "policy",
             Self::System => "system",
         }
     }
@@ -112,6 +115,8 @@ actions! {
     TokenCreated = Admin "admin.token_created",
     /// A token was withdrawn.
     TokenRevoked = Admin "admin.token_revoked",
+    /// A tool is not, or no longer, what was approved.
+    ToolDrift = Policy "policy.tool_drift",
     /// The server began to serve.
     SystemStarted = System "system.started",
     /// The server stopped in order.

@@ -19,6 +19,7 @@ mod journal;
 pub mod json;
 mod limits;
 mod money;
+mod pin;
 mod principal;
 mod text;
 mod time;
@@ -33,6 +34,8 @@ pub use id::{AgentId, ApprovalId, ConversationId, DecisionId, IdError, Seq, Tool
 pub use journal::{Accountable, Journal, JournalError, Pending, Recorded};
 pub use limits::Limits;
 pub use money::{MicroUsd, MoneyError};
+pub use pin::{Reached, ServerIdentity, ToolDefinition, ToolDefinitionError};
+pub use pin::{canonical, canonical_tool_name};
 pub use principal::{Principal, Role};
 pub use text::{Escaped, Secret, Untrusted};
 pub use time::{Clock, UnixMillis};

@@ -32,8 +32,16 @@ pub struct Limits {
     pub guardrails_max: usize,
     /// The most tools that a policy may declare.
     pub tools_max: usize,
+    /// The most agents that a policy may speak of.
+    pub agents_max: usize,
     /// The most patterns in one guardrail's list.
     pub patterns_max: usize,
+    /// The most paths of one call that are followed on this machine.
+    pub resolved_paths_max: usize,
+    /// The most tests in one list of a policy's.
+    pub policy_tests_max: usize,
+    /// The longest lock, and the longest list of tools.
+    pub lock_bytes_max: usize,
     /// The longest configuration file.
     pub config_bytes_max: usize,
     /// The most conversations whose values' names are remembered at once; the one that was idle for
@@ -73,7 +81,11 @@ impl Default for Limits {
             approvals_pending_max: 10_000,
             guardrails_max: 64,
             tools_max: 10_000,
+            agents_max: 1_000,
             patterns_max: 1_000,
+            resolved_paths_max: 64,
+            policy_tests_max: 10_000,
+            lock_bytes_max: 64 << 20,
             config_bytes_max: 4 << 20,
             pseudonym_conversations_max: 1_000,
             pseudonym_values_max: 1_000,

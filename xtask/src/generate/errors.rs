@@ -37,6 +37,11 @@ const FAMILIES: &[(&str, &str, &str)] = &[
          nothing of it is in force.",
     ),
     (
+        "PIN",
+        "Pinned tools",
+        "What is wrong with `bakerst.lock`, or with what servers say of their tools.",
+    ),
+    (
         "POL",
         "Reading a policy",
         "What `bakerst policy lint` finds in a policy that loads, and that may not say what was \

@@ -13,9 +13,12 @@ const TYPE: &str = "crates/model/src/limits.rs";
 const PAPER: &str = "docs/configuration.md";
 
 /// Where the shapes stand that configurations are read into.
-const SHAPES: [&str; 5] = [
-    "crates/guard/src/config.rs",
+const SHAPES: [&str; 8] = [
+    "crates/guard/src/agents",
+    "crates/guard/src/args/rule.rs",
     "crates/guard/src/authorization/config.rs",
+    "crates/guard/src/config.rs",
+    "crates/guard/src/pins.rs",
     "crates/guard/src/command.rs",
     "crates/guard/src/rails/",
     "crates/app/src/config.rs",

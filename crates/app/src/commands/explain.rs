@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bakerst_gateway::follow_paths;
 use bakerst_guard::{Facts, Step};
 use bakerst_model::{
     AgentId, Clock, Code, ConversationId, Escaped, Limits, ToolCall, ToolName, Untrusted, Verdict,
@@ -19,7 +20,9 @@ pub(crate) fn run(explain: &Explain, global: &Global) -> Outcome {
     let policy = config.compile()?;
     let call =
         call_of(&explain.tool, explain.input.as_bytes(), explain.agent.as_deref(), &config.limits)?;
-    let mut run = policy.start(&call, Facts { now: SystemClock.now(), flow: None }).offline();
+    let paths = follow_paths(policy.paths_to_resolve(&call));
+    let facts = Facts { now: SystemClock.now(), paths, ..Facts::default() };
+    let mut run = policy.start(&call, facts).offline();
     let (mut words, mut began) = (Vec::new(), Instant::now());
     while let Some(word) = run.hear() {
         words.push(Said {

@@ -41,8 +41,13 @@ impl Source {
     }
 
     pub(super) fn beside(&self, path: &Path) -> Result<Self, Failure> {
+        Self::read(&self.path_beside(path))
+    }
+
+    /// A path as it is meant in this text: beside its file.
+    pub(super) fn path_beside(&self, path: &Path) -> PathBuf {
         let folder = self.path.as_deref().and_then(Path::parent);
-        Self::read(&folder.map_or_else(|| path.to_owned(), |folder| folder.join(path)))
+        folder.map_or_else(|| path.to_owned(), |folder| folder.join(path))
     }
 
     pub(super) fn into_text(self) -> String {

@@ -1,10 +1,14 @@
 //! The texts that a policy was read from, for whoever has more to say about it than that it loads.
 
+use std::path::Path;
+
+use bakerst_guard::cases::PolicyCase;
 use bakerst_guard::document::Node;
 use bakerst_guard::lint::{self, Part, Spot};
+use bakerst_model::Limits;
 
 use super::source::Source;
-use crate::failure::Place;
+use crate::failure::{Failure, Place};
 
 /// A text and the tree in it.
 #[derive(Clone, Debug)]
@@ -31,6 +35,14 @@ impl Written {
         }
     }
 
+    /// The tests that stand in the configuration itself.
+    pub(crate) fn policy_tests(&self, limits: &Limits) -> Result<Vec<Case>, Failure> {
+        match self.sections.node.get("policy_tests") {
+            None => Ok(Vec::new()),
+            Some(tests) => cases(&self.sections.source, tests, limits),
+        }
+    }
+
     /// A place as a person finds it.
     pub(crate) fn place(&self, Spot { part, at }: Spot) -> Option<Place> {
         let text = match part {
@@ -39,4 +51,25 @@ impl Written {
         };
         Some(text.source.place(at))
     }
+}
+
+/// A test of the policy, and where it stands.
+pub(crate) type Case = (Place, PolicyCase);
+
+/// The tests of a file: a list, or one under `tests`.
+pub(crate) fn read_policy_tests(file: &Path, limits: &Limits) -> Result<Vec<Case>, Failure> {
+    let source = Source::read(file)?;
+    let node = source.parse()?;
+    match node.get("tests") {
+        None => cases(&source, &node, limits),
+        Some(tests) => {
+            node.fields(&["tests"]).map_err(|fault| source.failure(fault))?;
+            cases(&source, tests, limits)
+        }
+    }
+}
+
+fn cases(source: &Source, node: &Node, limits: &Limits) -> Result<Vec<Case>, Failure> {
+    let cases = PolicyCase::read_list(node, limits).map_err(|fault| source.failure(fault))?;
+    Ok(cases.into_iter().map(|case| (source.place(case.at), case)).collect())
 }

@@ -8,6 +8,8 @@
 )]
 
 mod guarded;
+mod init;
+mod policy;
 mod reading;
 mod refusals;
 mod support;

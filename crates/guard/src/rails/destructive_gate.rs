@@ -36,6 +36,11 @@ enum Action {
 }
 
 impl Config {
+    /// The tools that are flagged.
+    pub(crate) fn flagged_tools(&self) -> &[String] {
+        &self.flagged_tools
+    }
+
     /// How many entries its longest list has.
     pub(crate) fn longest_list(&self) -> usize {
         self.flagged_patterns.len().max(self.flagged_tools.len())

@@ -3,6 +3,7 @@
 //! Schemas are compiled once. No reference leaves the schema, regular expressions run in linear
 //! time, and fields that a schema does not name are refused unless it allows them.
 
+mod circles;
 mod closed;
 
 use std::collections::HashMap;
@@ -33,7 +34,10 @@ impl SchemaValidation {
     pub(crate) fn new(config: &Config, source: &PolicySource) -> Result<Self, String> {
         let mut schemas = HashMap::new();
         for (name, entry) in &source.tools {
-            if let Some(schema) = &entry.schema {
+            // What was approved of a tool holds where the policy has no schema of its own.
+            let pinned = source.pins.as_ref().and_then(|pins| pins.lock().pin(name));
+            let pinned = pinned.and_then(|pin| pin.definition.input_schema());
+            if let Some(schema) = entry.schema.as_ref().or(pinned) {
                 let compiled = compile(schema).map_err(|why| {
                     format!("the schema of the tool `{name}` cannot be used: {why}")
                 })?;
@@ -56,6 +60,7 @@ pub(crate) fn compile(schema: &Value) -> Result<Validator, String> {
         Some(uri) => return Err(format!("`$schema` is `{uri}`, expected 2020-12 or draft-07")),
     };
     closed::refuse_external_refs(schema)?;
+    circles::refuse(schema)?;
     let closed = closed::close(schema);
     jsonschema::options()
         .with_draft(draft)

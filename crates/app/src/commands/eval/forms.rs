@@ -3,6 +3,7 @@
 use bakerst_detect::command::Lang;
 use bakerst_detect::injection::{Detector, Sensitivity};
 use bakerst_detect::redact::{Kind, RedactionFinding, Redactor, Rule};
+use bakerst_gateway::follow_paths;
 use bakerst_guard::rails::destructive_gate::DestructiveGate;
 use bakerst_guard::{Check, Facts, Policy};
 use bakerst_model::Verdict;
@@ -126,7 +127,8 @@ fn judge_call(policy: &Policy, config: &Config, row: &Row) -> Result<Value, Stri
     let input = row.get("input").map_or_else(|| "{}".to_owned(), Value::to_string);
     let agent = row.get("agent").and_then(Value::as_str);
     let call = call_of(tool, input.as_bytes(), agent, &config.limits).map_err(|e| e.message)?;
-    Ok(flows::judge_call(policy, &call, Facts::default()))
+    let paths = follow_paths(policy.paths_to_resolve(&call));
+    Ok(flows::judge_call(policy, &call, Facts { paths, ..Facts::default() }))
 }
 
 /// Offsets are given in code points, as other languages count them.

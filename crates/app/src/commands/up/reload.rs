@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::print::{self, Style};
 
 /// What can change while the server runs.
-const RELOADED: [&str; 3] = ["authorization", "guardrails", "tools"];
+const RELOADED: [&str; 5] = ["authorization", "guardrails", "tools", "agents", "pins"];
 
 /// Reads the configuration again; what is wrong with it is said, and the old one stays.
 pub(super) async fn reload(

@@ -1,0 +1,124 @@
+//! Asks tool servers what they offer: starts them as a client would, listens, and ends them.
+//!
+//! A server is a stranger's program. What it says is bounded in length, in number and in time, is
+//! read strictly, and reaches a person only escaped; whatever it started ends with it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bakerst_detect::redact::{Kind, Redactor, Rule};
+use bakerst_guard::pins::Listing;
+use bakerst_model::{Code, Escaped, Limits, Reached, ServerIdentity};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+
+mod stdio;
+
+use stdio::{Answered, Talk};
+
+/// What a person would have to type to start a server.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Launch {
+    /// What the client calls it.
+    pub(crate) name: String,
+    /// The program and its arguments.
+    pub(crate) command: Vec<String>,
+    /// Variables beside those of this process; their values may be secrets.
+    pub(crate) variables: BTreeMap<String, String>,
+    /// The folder that it runs in, unless it is this process's own.
+    pub(crate) folder: Option<PathBuf>,
+}
+
+impl Launch {
+    /// Who it is, for the lock. Variables are left out, and what looks like a secret among the
+    /// arguments is taken out: a lock is for everybody to read.
+    pub(crate) fn identity(&self) -> ServerIdentity {
+        ServerIdentity { name: self.name.clone(), reached: Reached::Command(self.shown_command()) }
+    }
+
+    /// The command without secrets. Where those cannot be told, nothing but the program is shown.
+    pub(crate) fn shown_command(&self) -> Vec<String> {
+        let secrets = Kind::ALL.into_iter().filter(|kind| kind.is_secret()).map(Rule::Kind);
+        match Redactor::new(&secrets.collect::<Vec<_>>()) {
+            Ok(redactor) => {
+                self.command.iter().map(|word| redactor.redact(word).text.into_owned()).collect()
+            }
+            Err(_) => self.command.iter().take(1).cloned().collect(),
+        }
+    }
+}
+
+/// The newest version of the protocol in which a conversation is opened by a greeting.
+const GREETED_VERSION: &str = "2025-11-25";
+/// The version in which every request says for itself who asks.
+const UNGREETED_VERSION: &str = "2026-07-28";
+/// A server that has more to tell is not telling it to be read.
+const PAGES_MAX: usize = 1_000;
+
+/// Starts a server, asks it for its tools and ends it, all within `patience`.
+pub(crate) fn list_tools(
+    launch: &Launch,
+    patience: Duration,
+    limits: &Limits,
+) -> Result<Listing, Failure> {
+    let failed = |why: String| {
+        let message = format!("the server `{}` cannot be asked: {why}", Escaped(&launch.name));
+        Failure::environment(Code::ServerUnusable, message)
+    };
+    let mut talk = Talk::start(launch, patience, limits).map_err(failed)?;
+    let tools = ask(&mut talk, limits);
+    let tools = tools.map_err(|why| failed(format!("{why}{}", talk.last_words())))?;
+    Listing::read(Value::Array(tools), limits).map_err(|e| {
+        let message = format!("the list of `{}` cannot be used: {e}", Escaped(&launch.name));
+        Failure::new(crate::failure::Exit::Refused, e.code, message)
+    })
+}
+
+fn ask(talk: &mut Talk, limits: &Limits) -> Result<Vec<Value>, String> {
+    let me = json!({ "name": "bakerst", "version": env!("CARGO_PKG_VERSION") });
+    let greeting = json!({
+        "protocolVersion": GREETED_VERSION, "capabilities": {}, "clientInfo": me,
+    });
+    let common = match talk.request("initialize", &greeting)? {
+        Answered::Result(_) => {
+            talk.notify("notifications/initialized")?;
+            json!({})
+        }
+        // Servers of the newest version know no greeting.
+        Answered::Error(_) => json!({ "_meta": {
+            "io.modelcontextprotocol/protocolVersion": UNGREETED_VERSION,
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientInfo": me,
+        }}),
+    };
+    let (mut tools, mut cursor) = (Vec::new(), None::<String>);
+    for _ in 0..PAGES_MAX {
+        let mut params = common.clone();
+        if let (Some(cursor), Some(fields)) = (&cursor, params.as_object_mut()) {
+            fields.insert("cursor".to_owned(), json!(cursor));
+        }
+        let mut page = match talk.request("tools/list", &params)? {
+            Answered::Result(page) => page,
+            Answered::Error(why) => return Err(format!("it refuses `tools/list`: {why}")),
+        };
+        match page.get_mut("tools").map(Value::take) {
+            Some(Value::Array(more)) => tools.extend(more),
+            _ => return Err("its answer to `tools/list` has no list under `tools`".to_owned()),
+        }
+        if tools.len() > limits.tools_max {
+            // The list is refused for its length where it is read.
+            return Ok(tools);
+        }
+        let next = page.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
+        match next {
+            None => return Ok(tools),
+            next if next == cursor => {
+                return Err("its list of tools goes round in a circle".to_owned());
+            }
+            next => cursor = next,
+        }
+    }
+    Err(format!("its list of tools has more than {PAGES_MAX} pages"))
+}

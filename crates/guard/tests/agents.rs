@@ -1,0 +1,228 @@
+//! What agents may do, and what arguments must look like, through the whole chain.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use bakerst_guard::document::{Fault, Node};
+use bakerst_guard::{Facts, Policy, PolicySource, Registry, Sections, Step};
+use bakerst_model::{AgentId, ConversationId, Limits, ToolCall, ToolName, Untrusted, Verdict};
+use serde_json::{Value, json};
+
+fn policy(text: &str) -> Result<Policy, Fault> {
+    let (node, limits) = (Node::parse_yaml(text, 1 << 20)?, Limits::default());
+    let sections = Sections {
+        guardrails: node.get("guardrails"),
+        tools: node.get("tools"),
+        agents: node.get("agents"),
+        ..Sections::default()
+    };
+    let source = PolicySource::read_sections(&sections, &Registry::default(), &limits)?;
+    Policy::compile(source, limits)
+}
+
+fn judged(policy: &Policy, agent: &str, tool: &str, input: Value) -> String {
+    let call = ToolCall {
+        conversation: ConversationId::parse("c-1").unwrap(),
+        user: None,
+        agent: AgentId::parse(agent).unwrap(),
+        tool: ToolName::parse(tool).unwrap(),
+        input: Untrusted::new(input),
+        prompt: None,
+    };
+    let mut run = policy.start(&call, Facts::default());
+    let (verdict, reason) = match run.step() {
+        Step::Done(decision) => (decision.verdict, Some(decision.reason)),
+        Step::Need(_) => (Verdict::Ask, run.trail().iter().find_map(|word| word.reason.clone())),
+    };
+    match reason.filter(|_| verdict != Verdict::Allow) {
+        Some(reason) => format!("{verdict} {}", reason.code),
+        None => verdict.to_string(),
+    }
+}
+
+const RULES: &str = "
+guardrails: {chain: [{name: human-approval}]}
+tools:
+  read_file: {risk: read, args: {/path: 'under:/workspace'}}
+  write_file: {risk: write, args: {/path: 'under:/workspace'}}
+  fetch: {risk: read}
+  send_money: {risk: sensitive, args: {/amount: '<=1000'}}
+  drop_all: {risk: destructive}
+agents:
+  default: {tools: [read_file]}
+  support-*:
+    tools: ['*']
+    deny: [drop_*]
+    risk_max: sensitive
+    approval_from: sensitive
+    args: {send_*: {/amount: {rule: '<=100', otherwise: ask}}}
+    egress: ['*.example.com']
+  support-eu-*: {tools: [fetch], outside: ask, requires_approval: [fetch]}
+  careful: {tools: ['*_file', drop_all], risk_max: read}
+";
+
+#[track_caller]
+fn check(agent: &str, tool: &str, input: Value, want: &str) {
+    let policy = policy(RULES).unwrap_or_else(|fault| panic!("{fault}"));
+    assert_eq!(judged(&policy, agent, tool, input), want, "{agent} {tool}");
+}
+
+#[test]
+fn an_agent_calls_what_it_was_given_and_nothing_else() {
+    let inside = || json!({"path": "/workspace/a"});
+    check("default", "read_file", inside(), "allow");
+    check("default", "write_file", inside(), "deny GRD-037");
+    check("somebody", "read_file", inside(), "allow");
+    check("somebody", "unheard_of", json!({}), "deny GRD-030");
+    check("support-1", "write_file", inside(), "allow");
+    check("support-1", "drop_all", json!({}), "deny GRD-037");
+    check("careful", "read_file", inside(), "allow");
+    check("careful", "write_file", inside(), "deny GRD-037");
+    check("careful", "drop_all", json!({}), "deny GRD-037");
+}
+
+#[test]
+fn the_most_specific_agent_counts_alone() {
+    check("support-eu-1", "fetch", json!({"url": "https://evil.com"}), "ask GRD-031");
+    check("support-eu-1", "read_file", json!({"path": "/workspace/a"}), "ask GRD-037");
+    check("support-us-1", "read_file", json!({"path": "/workspace/a"}), "allow");
+}
+
+#[test]
+fn arguments_are_held_against_rules_of_the_tool_and_of_the_agent() {
+    check("default", "read_file", json!({"path": "/workspace/../etc/passwd"}), "deny GRD-038");
+    check("default", "read_file", json!({"file": "/workspace/a"}), "deny GRD-039");
+    check("support-1", "send_money", json!({"amount": 50}), "ask GRD-031");
+    check("support-1", "send_money", json!({"amount": 500}), "ask GRD-038");
+    check("support-1", "send_money", json!({"amount": 5000}), "deny GRD-038");
+}
+
+#[test]
+fn addresses_in_a_call_reach_only_the_agents_hosts() {
+    let fetch = |url: &str| json!({"url": url});
+    check("support-1", "fetch", fetch("https://api.example.com/x"), "allow");
+    check("support-1", "fetch", fetch("https://evil.com/x"), "deny GRD-080");
+    check("support-1", "fetch", fetch("https:/evil.com"), "deny GRD-080");
+    check("support-1", "fetch", fetch("https:\\\\evil.com"), "deny GRD-080");
+    check("support-1", "fetch", fetch(" HTTPS://EVIL.com "), "deny GRD-080");
+    check("support-1", "fetch", fetch("https://api.example.com@evil.com"), "deny GRD-080");
+    check("support-1", "fetch", fetch("ftp://api.example.com"), "deny GRD-080");
+    check("support-1", "fetch", json!({"deep": [{"er": "wss://evil.com"}]}), "deny GRD-080");
+    for spelt in [
+        "ht\ntps://evil.com",
+        "\u{1}https://evil.com",
+        "https://evil.com/a b",
+        "https://api.example.com @evil.com",
+    ] {
+        check("support-1", "fetch", fetch(spelt), "deny GRD-080");
+    }
+    check("support-1", "fetch", fetch("https://api.example.com/a b"), "allow");
+    check("support-1", "fetch", json!({"text": "see https://evil.com for more"}), "allow");
+    check("support-1", "fetch", json!({"text": "note: this"}), "allow");
+}
+
+#[test]
+fn without_a_default_an_agent_that_nothing_matches_may_do_nothing() {
+    let text = "guardrails: {chain: []}\ntools: {t: {risk: read}}\nagents: {a-*: {tools: [t]}}";
+    let policy = policy(text).unwrap();
+    assert_eq!(judged(&policy, "a-1", "t", json!({})), "allow");
+    assert_eq!(judged(&policy, "b", "t", json!({})), "deny GRD-036");
+    assert_eq!(judged(&policy, "default", "t", json!({})), "deny GRD-036");
+}
+
+#[track_caller]
+fn check_fault(text: &str, want: &str) {
+    let fault = policy(text).err().map(|fault| fault.to_string());
+    assert_eq!(fault.as_deref(), Some(want));
+}
+
+#[test]
+fn rules_that_contradict_each_other_are_refused_with_both_places() {
+    let agents = |agents: &str| {
+        format!("tools: {{t: {{risk: read, args: {{/n: '<=10'}}}}}}\nagents:\n{agents}")
+    };
+    check_fault(
+        &agents("  a-*: {tools: []}\n  '*-b': {tools: []}\n"),
+        "line 4, column 3: CFG-007 the agents `a-*` (line 3, column 3) and `*-b` (line 4, column 3) both match some agents, and neither is the more specific (make one of them narrower)",
+    );
+    check_fault(
+        &agents("  a*: {tools: []}\n  a**: {tools: []}\n"),
+        "line 4, column 3: CFG-007 the agents `a*` (line 3, column 3) and `a**` (line 4, column 3) match the same agents (make one of them narrower)",
+    );
+    assert!(
+        policy(&agents("  a-*: {tools: []}\n  a-b-*: {tools: []}\n  a-b-c: {tools: []}\n")).is_ok()
+    );
+    check_fault(
+        &agents("  a:\n    tools: [t]\n    deny: [x, t]\n"),
+        "line 5, column 15: CFG-007 `t` is both in `tools` (line 4, column 13) and in `deny` (line 5, column 15) of the agent `a`",
+    );
+    check_fault(
+        &agents("  a:\n    tools: [t]\n    args:\n      t*:\n        /n: '>20'\n"),
+        "line 7, column 9: CFG-007 `/n` of the tool `t` (line 1, column 32) and of the agent `a` (line 7, column 9) contradict each other: no value is both `<=10` and `>20`",
+    );
+    check_fault(
+        "guardrails:\n  chain: []\n  thresholds:\n  - {tool: t, arg: /n, over: 1}\n  - {tool: t, arg: /n, over: 2}\n",
+        "line 5, column 5: CFG-007 the threshold for `/n` of `t` stands twice, (line 4, column 5) and (line 5, column 5)",
+    );
+    check_fault(
+        "guardrails:\n  chain: []\n  must_allow: [{tool: t}]\n  must_deny: [{tool: t}]\n",
+        "line 4, column 15: CFG-007 the same example, in `must_allow` and `must_deny`, stands twice, (line 3, column 16) and (line 4, column 15)",
+    );
+}
+
+#[test]
+fn slips_about_agents_are_shown_where_they_stand() {
+    check_fault("agents:\n  a: {}\n", "line 2, column 6: CFG-004 the field `tools` is missing");
+    check_fault(
+        "agents:\n  a: {tools: [], budgte: {}}\n",
+        "line 2, column 18: CFG-003 unknown field `budgte` (did you mean `budget`?)",
+    );
+    check_fault(
+        "agents:\n  a: {tools: [], budget: {usd_per_day: -5}}\n",
+        "line 2, column 26: CFG-004 `-5` is not a sum of money: expected dollars such as `50` or `0.25`",
+    );
+    check_fault(
+        "agents:\n  a: {tools: [], time: {call_seconds_max: 0}}\n",
+        "line 2, column 24: CFG-004 a ceiling of 0 lets nothing happen; expected at least 1",
+    );
+    check_fault(
+        "agents:\n  a: {tools: ['a?']}\n",
+        "line 2, column 14: CFG-004 `?` means nothing here, only `*` stands for something else",
+    );
+    check_fault(
+        "tools:\n  t: {risk: read, args: {path: 'under:/x'}}\n",
+        "line 2, column 26: CFG-004 `path` is no JSON pointer, expected one such as `/path`",
+    );
+    check_fault(
+        "tools:\n  t: {risk: read, args: {/path: 'undr:/x'}}\n",
+        "line 2, column 25: CFG-004 `undr:/x` is no rule; did you mean `under`?",
+    );
+    let many: String = (0..1001).map(|n| format!("  a{n}: {{tools: []}}\n")).collect();
+    check_fault(
+        &format!("agents:\n{many}"),
+        "line 2, column 3: CFG-004 1001 agents are more than `agents_max` allows (1000)",
+    );
+}
+
+#[test]
+fn what_nothing_enforces_yet_is_said() {
+    let text = "agents: {a: {tools: [], egress: [x.org], budget: {usd_per_day: 0.25, tokens_per_day: 1000}, time: {call_seconds_max: 5}, resources: {cpus_max: 2, memory_bytes_max: 1000000}}}";
+    let policy = policy(text).unwrap();
+    let said = policy.warnings();
+    for setting in ["budget", "time", "resources"] {
+        let want = format!(
+            "`{setting}` of the agent `a` is read and checked, but nothing enforces it yet"
+        );
+        assert!(said.contains(&want), "{said:?}");
+    }
+    assert!(
+        said.iter().any(|warning| warning.starts_with("`egress` of the agent `a` is held against"))
+    );
+}
+
+#[test]
+fn a_policy_with_agents_prints_and_reads_back_as_itself() {
+    let policy = policy(RULES).unwrap();
+    let printed = serde_json::to_string(policy.source()).unwrap();
+    let again = self::policy(&printed).unwrap_or_else(|fault| panic!("{fault}\n{printed}"));
+    assert_eq!(again.digest(), policy.digest());
+}
