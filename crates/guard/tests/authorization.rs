@@ -28,6 +28,7 @@ fn source(text: &str, limits: &Limits) -> Result<PolicySource, Fault> {
         guardrails: node.get("guardrails"),
         tools: node.get("tools"),
         authorization: node.get("authorization"),
+        ..Sections::default()
     };
     let registry = Registry::default()
         .with_text(PathBuf::from("a.rego"), "package bakerst.authz\nimport data.lib\nallow if lib.looks(input.risk)")
