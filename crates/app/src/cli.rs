@@ -261,6 +261,11 @@ pub(crate) enum Audit {
     /// Count records by kind and time.
     #[command(after_help = "Example:\n  bakerst audit stats --since 7d --by day")]
     Stats(Box<args::Stats>),
+    /// Write records for other tools: JSON lines, Parquet or OCSF.
+    #[command(
+        after_help = "Example:\n  bakerst audit export --since 30d --format parquet --output audit.parquet"
+    )]
+    Export(Box<args::Export>),
 }
 
 /// `bench`.

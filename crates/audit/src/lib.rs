@@ -16,6 +16,7 @@
 mod chain;
 pub mod delivery;
 pub mod encode;
+pub mod export;
 mod header;
 mod hex;
 mod key;
@@ -23,6 +24,7 @@ mod line;
 pub mod ocsf;
 pub mod query;
 mod record;
+pub mod retention;
 mod source;
 mod verify;
 

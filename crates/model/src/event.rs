@@ -117,12 +117,16 @@ actions! {
     TokenRevoked = Admin "admin.token_revoked",
     /// A tool is not, or no longer, what was approved.
     ToolDrift = Policy "policy.tool_drift",
+    /// The key of a person's data was destroyed.
+    SubjectErased = Admin "admin.subject_erased",
     /// The server began to serve.
     SystemStarted = System "system.started",
     /// The server stopped in order.
     SystemStopped = System "system.stopped",
     /// The log ended in a torn record, which was cut off.
     LogRepaired = System "system.log_repaired",
+    /// Old segments of the log are let go of: the tombstone.
+    SegmentsExpired = System "system.segments_expired",
     /// Something leaves calls less guarded than usual.
     SystemAlarm = System "system.alarm",
 }

@@ -1,6 +1,7 @@
 //! `bakerst audit`: the log, read and verified where it lies.
 
 pub(crate) mod args;
+mod export;
 mod query;
 mod select;
 mod stats;
@@ -22,6 +23,7 @@ pub(crate) fn run(audit: &Audit, global: &Global) -> Outcome {
         Audit::Tail(args) => tail::run(args, &places, global.json),
         Audit::Query(args) => query::run(args, &places, global.json),
         Audit::Stats(args) => stats::run(args, &places, global.json),
+        Audit::Export(args) => export::run(args, &places, global.json),
     }
 }
 

@@ -100,3 +100,91 @@ fn a_log_is_followed_until_somebody_has_seen_enough() {
     assert!(Command::new("kill").args(["-s", "INT", &pid]).status().unwrap().success());
     assert_eq!(tail.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn an_export_says_where_it_came_from_and_overwrites_nothing() {
+    let home = home_with_calls();
+    let output = home.path().join("calls.jsonl");
+    let export = ["audit", "export", "--decision", "allow", "--output", output.to_str().unwrap()];
+    assert!(home.run(&export).status.success());
+    let lines = std::fs::read_to_string(&output).unwrap();
+    assert_eq!(lines, stdout(&home.run(&["audit", "query", "--decision", "allow", "--json"])));
+    let origin = std::fs::read(home.path().join("calls.jsonl.origin.json")).unwrap();
+    let origin: Value = serde_json::from_slice(&origin).unwrap();
+    let sound: Value =
+        serde_json::from_slice(&home.run(&["audit", "verify", "--json"]).stdout).unwrap();
+    assert_eq!((&origin["log"], &origin["headMac"]), (&sound["log"], &sound["head"]));
+    assert_eq!(
+        (&origin["records"], &origin["filter"]),
+        (&json!(2), &json!("--decision \"allow\""))
+    );
+    assert_eq!(failure(&home.run(&export)), "3 STA-001");
+
+    let ocsf = stdout(&home.run(&["audit", "export", "--format", "ocsf", "--tool", "unheard_of"]));
+    let event: Value = serde_json::from_str(&ocsf).unwrap();
+    assert_eq!(
+        (&event["class_uid"], &event["metadata"]["version"]),
+        (&json!(2004), &json!("1.9.0"))
+    );
+    assert_eq!(event["attestation"]["chain_uid"], origin["log"]);
+}
+
+/// Python with `pyarrow` and `duckdb`, where the machine has them: the ones that are named, or the
+/// system's own.
+fn python(module: &str) -> Option<String> {
+    let named = std::env::vars().find(|(name, _)| name == "BAKERST_TEST_PYTHON");
+    let python = named.map_or_else(|| "python3".to_owned(), |(_, path)| path);
+    let has = Command::new(&python).args(["-c", &format!("import {module}")]).output().ok()?;
+    has.status.success().then_some(python)
+}
+
+/// What a script prints of the file.
+fn read_by(python: &str, script: &str, file: &std::path::Path) -> String {
+    let output = Command::new(python).arg("-c").arg(script).arg(file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    stdout(&output)
+}
+
+#[test]
+fn strangers_read_the_parquet_that_we_write() {
+    let home = home_with_calls();
+    let file = home.path().join("all.parquet");
+    let export = ["audit", "export", "--format", "parquet", "--output", file.to_str().unwrap()];
+    assert!(home.run(&export).status.success());
+    let bytes = std::fs::read(&file).unwrap();
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    let all = stdout(&home.run(&["audit", "query", "--json"]));
+    let want: Vec<_> = all
+        .lines()
+        .map(|line| {
+            let record: Value = serde_json::from_str(line).unwrap();
+            json!([
+                record["seq"],
+                record["timestamp"],
+                record["action"],
+                record["detail"]["tool"],
+                record["mac"]
+            ])
+        })
+        .collect();
+    let rows = |printed: &str| -> Vec<Value> {
+        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let stamp = "t.strftime('%Y-%m-%dT%H:%M:%S.') + f'{t.microsecond // 1000:03}Z'";
+    match python("pyarrow") {
+        None => eprintln!("SKIPPED: pyarrow does not read the Parquet (no `pyarrow` in python3)"),
+        Some(python) => {
+            let script = format!(
+                "import sys,json,pyarrow.parquet as p\nf=p.read_table(sys.argv[1])\nassert b'bakerst.log' in f.schema.metadata\nfor r in f.to_pylist():\n t=r['time']; json.loads(r['detail'])\n print(json.dumps([r['seq'],{stamp},r['action'],r['tool'],r['mac']]))"
+            );
+            assert_eq!(rows(&read_by(&python, &script, &file)), want);
+        }
+    }
+    match python("duckdb") {
+        None => eprintln!("SKIPPED: duckdb does not read the Parquet (no `duckdb` in python3)"),
+        Some(python) => {
+            let script = "import sys,json,duckdb\nfor r in duckdb.sql(f\"select seq,strftime(time,'%Y-%m-%dT%H:%M:%S.%gZ'),action,tool,mac from '{sys.argv[1]}' order by seq\").fetchall(): print(json.dumps(r))";
+            assert_eq!(rows(&read_by(&python, script, &file)), want);
+        }
+    }
+}

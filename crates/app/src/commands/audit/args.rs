@@ -104,3 +104,60 @@ pub(crate) enum By {
     /// Day by day.
     Day,
 }
+
+/// `export`.
+#[derive(Args, Debug)]
+pub(crate) struct Export {
+    /// Which records.
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// In which form.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// A new file to write to; what it came from is written beside it [default: standard output].
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<std::path::PathBuf>,
+}
+
+/// In which form.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Format {
+    /// Records as they stand in the log, one a line.
+    #[default]
+    Jsonl,
+    /// Columns, for analysis.
+    Parquet,
+    /// OCSF 1.9 events, one a line.
+    Ocsf,
+}
+
+impl Which {
+    /// The flags as they would be typed.
+    pub(crate) fn words(&self) -> String {
+        let lists = [
+            ("category", &self.categories),
+            ("action", &self.actions),
+            ("agent", &self.agents),
+            ("user", &self.users),
+            ("tool", &self.tools),
+            ("conversation", &self.conversations),
+            ("code", &self.codes),
+            ("text", &self.texts),
+        ];
+        let bounds = [("since", &self.since), ("until", &self.until)];
+        let bounds = bounds.into_iter().filter_map(|(flag, at)| Some((flag, at.as_deref()?)));
+        let values = lists
+            .into_iter()
+            .flat_map(|(flag, values)| values.iter().map(move |value| (flag, value.as_str())));
+        let decisions = self.decisions.iter().map(|decided| {
+            let word = match decided {
+                Decided::Allow => "allow",
+                Decided::Ask => "ask",
+                Decided::Deny => "deny",
+            };
+            ("decision", word)
+        });
+        let words = bounds.chain(values).chain(decisions);
+        words.map(|(flag, value)| format!("--{flag} {value:?}")).collect::<Vec<_>>().join(" ")
+    }
+}
