@@ -266,6 +266,15 @@ pub(crate) enum Audit {
         after_help = "Example:\n  bakerst audit export --since 30d --format parquet --output audit.parquet"
     )]
     Export(Box<args::Export>),
+    /// Make summaries of sealed segments, for searches of logs of more than 10 GiB.
+    #[command(after_help = "Example:\n  bakerst audit index")]
+    Index(args::Index),
+    /// Say which old segments would be let go of, and with `--apply` do so.
+    #[command(after_help = "Example:\n  bakerst audit retain --age-days-max 365")]
+    Retain(args::Retain),
+    /// Destroy the key of a person's records.
+    #[command(after_help = "Example:\n  bakerst audit erase --subject ann@example.org --apply")]
+    Erase(args::Erase),
 }
 
 /// `bench`.

@@ -1,5 +1,6 @@
 //! The configuration: one file, read whole or not at all.
 
+mod audit;
 pub(crate) mod changes;
 pub(crate) mod lock;
 mod model_folder;
@@ -19,24 +20,24 @@ use bakerst_model::{Code, Limits};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+pub(crate) use audit::{Audit, Erasure};
 use source::Source;
 use written::Text;
 pub(crate) use written::{Written, read_policy_tests};
 
 /// Sections whose settings nothing would enforce yet.
-const NOT_BUILT: [&str; 10] = [
+const NOT_BUILT: [&str; 9] = [
     "tenants",
     "budget",
     "models",
     "approvals",
-    "audit",
     "gateway",
     "sandbox",
     "identity",
     "cluster",
     "telemetry",
 ];
-const BUILT: [&str; 11] = [
+const BUILT: [&str; 12] = [
     "listen",
     "enforcement",
     "durability",
@@ -47,6 +48,7 @@ const BUILT: [&str; 11] = [
     "pins",
     "policy_tests",
     "limits",
+    "audit",
     "secrets",
 ];
 
@@ -67,6 +69,8 @@ pub(crate) struct Config {
     pub(crate) durability: Durability,
     /// The bounds on what outsiders can make grow.
     pub(crate) limits: Limits,
+    /// What becomes of records.
+    pub(crate) audit: Audit,
     /// Where secrets are.
     pub(crate) secrets: Secrets,
     /// The policy.
@@ -235,6 +239,7 @@ impl Config {
             listen: section(&node, "listen")?,
             enforcement: section(&node, "enforcement")?,
             durability: section(&node, "durability")?,
+            audit: Audit::read(node.get("audit"))?,
             secrets: section(&node, "secrets")?,
             policy: PolicySource::read_sections(&sections, registry, &limits)?,
             limits,

@@ -15,8 +15,10 @@ mod http;
 mod operator;
 mod paths;
 mod print;
+mod retention;
 mod servers;
 mod station;
+mod subjects;
 
 use std::process::ExitCode;
 

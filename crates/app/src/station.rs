@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bakerst_audit::{About, LogKey};
 use bakerst_gateway::{Enforcement, Gateway, Ports};
-use bakerst_model::{Clock, Code};
+use bakerst_model::{Clock, Code, Journal};
 use bakerst_secrets::{MasterKey, SealedFile, SecretsError};
 use bakerst_store::{
     Approvals, Database, Durability, LogFile, LogFolder, LogSettings, StateFolder, Tokens,
@@ -17,8 +17,9 @@ use bakerst_store::{
 
 use crate::cli::Global;
 use crate::clock::SystemClock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Erasure};
 use crate::failure::{Exit, Failure};
+use crate::subjects::{SealingJournal, Subjects};
 
 /// The name under which the log's key is kept.
 const LOG_KEY: &str = "log-key";
@@ -66,6 +67,21 @@ impl Places {
         self.state.join("control.sock")
     }
 
+    /// The keys of persons, where some are kept.
+    pub(crate) fn subjects(&self) -> Result<Option<Subjects>, Failure> {
+        let path = self.subjects_file();
+        if !path.exists() || !self.master_key.exists() {
+            return Ok(None);
+        }
+        let opened = MasterKey::load_or_create(&self.master_key)
+            .and_then(|master| Subjects::open(&path, &master, 0));
+        opened.map(Some).map_err(|e| secrets_failure(&e))
+    }
+
+    fn subjects_file(&self) -> PathBuf {
+        self.state.join("subjects.sealed")
+    }
+
     fn sealed_file(&self) -> PathBuf {
         self.state.join("secrets.sealed")
     }
@@ -105,8 +121,9 @@ impl Station {
         let folder = StateFolder::open(&places.state)
             .map_err(|e| Failure::environment(e.code(), with_causes(&e)))?;
         create_parent(&places.master_key)?;
-        let mut secrets = MasterKey::load_or_create(&places.master_key)
-            .and_then(|master| SealedFile::open_or_create(&places.sealed_file(), &master))
+        let master =
+            MasterKey::load_or_create(&places.master_key).map_err(|e| secrets_failure(&e))?;
+        let mut secrets = SealedFile::open_or_create(&places.sealed_file(), &master)
             .map_err(|e| secrets_failure(&e))?;
         let knows_a_log = secrets.get(LOG_KEY).is_some();
         let secret = secrets.get_or_draw(LOG_KEY).map_err(|e| secrets_failure(&e))?;
@@ -122,9 +139,18 @@ impl Station {
         let database =
             Database::open(&folder).map_err(|e| Failure::environment(e.code(), with_causes(&e)))?;
         let journal = Arc::new(journal);
+        let recording: Arc<dyn Journal> = match config.audit.erasure {
+            Erasure::Off => journal.clone(),
+            Erasure::On => {
+                let max = config.limits.subjects_max;
+                let subjects = Subjects::open(&places.subjects_file(), &master, max);
+                let subjects = subjects.map_err(|e| secrets_failure(&e))?;
+                Arc::new(SealingJournal::new(journal.clone(), subjects))
+            }
+        };
         let pending_max = config.limits.approvals_pending_max;
         let ports = Ports {
-            journal: journal.clone(),
+            journal: recording,
             approvals: Arc::new(Approvals::new(database.clone(), pending_max)),
             tokens: Arc::new(Tokens::new(database)),
             clock,

@@ -16,6 +16,7 @@
 mod chain;
 pub mod delivery;
 pub mod encode;
+pub mod erasure;
 pub mod export;
 mod header;
 mod hex;

@@ -8,11 +8,13 @@
 mod filter;
 mod moment;
 mod needle;
+mod summary;
 mod tally;
 mod text;
 mod view;
 
 pub use filter::{Filter, Judged, Query};
 pub use moment::{parse_moment, parse_span};
+pub use summary::{Summary, SummaryBuilder};
 pub use tally::{Bucket, Counts, Tally};
 pub use view::{ActorView, DetailView, View};

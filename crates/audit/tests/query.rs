@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use bakerst_audit::query::{Filter, Judged, Query, Tally, View};
+use bakerst_audit::query::{Filter, Judged, Query, Summary, SummaryBuilder, Tally, View};
 use bakerst_audit::{About, Chain, LogId, LogKey};
 use bakerst_model::{
     Action, Actor, AgentId, ConversationId, Detail, Event, Secret, UnixMillis, UserId, Verdict,
@@ -115,6 +115,40 @@ fn what_is_no_record_is_damaged_and_never_found() {
 }
 
 #[test]
+fn a_summary_rules_out_what_does_not_occur() {
+    let mut builder = SummaryBuilder::default();
+    let lines = lines(&[
+        (0, event("a", "c-1", &json!({"tool": "pay", "verdict": "deny"}))),
+        (60_000, event("b", "c-1", &json!({"tool": "look"}))),
+    ]);
+    lines.iter().for_each(|line| builder.add(line));
+    let summary = builder.finish(9);
+    let may_hold = |filter| summary.may_hold(&Query::new(filter));
+    let empty = Filter::default;
+    assert!(may_hold(empty()));
+    assert!(may_hold(Filter { agents: texts(&["z", "b"]), ..empty() }));
+    assert!(!may_hold(Filter { agents: texts(&["z"]), ..empty() }));
+    assert!(!may_hold(Filter { tools: texts(&["a"]), ..empty() }), "an agent is not a tool");
+    assert!(!may_hold(Filter { verdicts: vec![Verdict::Ask], ..empty() }));
+    assert!(!may_hold(Filter { since: Some(UnixMillis(START + 60_001)), ..empty() }));
+    assert!(!may_hold(Filter { until: Some(UnixMillis(START)), ..empty() }));
+    assert!(may_hold(Filter { texts: texts(&["anything"]), ..empty() }));
+
+    let mut damaged = SummaryBuilder::default();
+    damaged.add(b"no record\n");
+    let damaged = damaged.finish(10);
+    assert!(damaged.may_hold(&Query::new(Filter { agents: texts(&["z"]), ..empty() })));
+    for wrong in [
+        "",
+        "{}",
+        "null",
+        r#"{"form":2,"bytes":1,"damaged":0,"since":"","until":"","values":null}"#,
+    ] {
+        assert_eq!(Summary::parse(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
 fn records_are_counted_by_kind() {
     let lines = lines(&[
         (0, event("a", "c-1", &json!({"tool": "pay", "verdict": "deny"}))),
@@ -198,6 +232,24 @@ proptest! {
         for line in &lines {
             prop_assert_eq!(query.judge(line), query.judge_whole(line));
         }
+    }
+
+    #[test]
+    fn a_summary_rules_out_no_segment_that_holds_a_match(
+        lines in vec(any_line(), 1..8),
+        filter in any_filter(),
+        cut in 0..8_usize,
+    ) {
+        let query = Query::new(filter);
+        let (mut summary, mut rest) = (SummaryBuilder::default(), SummaryBuilder::default());
+        for (n, line) in lines.iter().enumerate() {
+            if n < cut { summary.add(line) } else { rest.add(line) }
+        }
+        summary.merge(rest);
+        let summary = Summary::parse(&summary.finish(1).to_json()).unwrap();
+        prop_assert!(summary.is_of(1) && !summary.is_of(2));
+        let holds = lines.iter().any(|line| query.judge(line) == Judged::Match);
+        prop_assert!(summary.may_hold(&query) || !holds);
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct Limits {
     pub pseudonym_conversations_max: usize,
     /// The most values that get a name in one conversation; others get plain placeholders.
     pub pseudonym_values_max: usize,
+    /// The most persons whose records are sealed under keys of their own.
+    pub subjects_max: usize,
     /// The longest file of a model that a policy names.
     pub model_bytes_max: usize,
     /// The most pieces of one text that a transformer hears.
@@ -89,6 +91,7 @@ impl Default for Limits {
             config_bytes_max: 4 << 20,
             pseudonym_conversations_max: 1_000,
             pseudonym_values_max: 1_000,
+            subjects_max: 5_000,
             model_bytes_max: 1 << 30,
             transformer_pieces_max: 8,
             rego_bytes_max: 1 << 20,

@@ -95,6 +95,21 @@ impl SealedFile {
         Ok(secret)
     }
 
+    /// Forgets the secret of this name, and says whether there was one. When this has answered, the
+    /// file on disk is without it. What the disk keeps of files that were replaced is beyond us.
+    ///
+    /// # Errors
+    /// When the file cannot be written; the secret is then still there.
+    pub fn remove(&mut self, name: &str) -> Result<bool, SecretsError> {
+        let mut secrets = self.secrets.clone();
+        if secrets.remove(name).is_none() {
+            return Ok(false);
+        }
+        self.write(&secrets)?;
+        self.secrets = secrets;
+        Ok(true)
+    }
+
     fn write(&self, secrets: &Named) -> Result<(), SecretsError> {
         let plain = content::encode(secrets);
         let too_long = |bytes| SecretsError::TooLong { bytes, max: SEALED_BYTES_MAX };

@@ -146,3 +146,14 @@ fn what_is_no_master_key_is_refused() {
     let refused = MasterKey::load_or_create(&path).unwrap_err();
     assert!(matches!(refused, SecretsError::MasterKeyMalformed { .. }), "{refused}");
 }
+
+#[test]
+fn what_is_removed_is_in_no_later_file() {
+    let folder = filled();
+    let path = folder.path().join("sealed");
+    let mut file = SealedFile::open_or_create(&path, &master(1)).unwrap();
+    assert!(file.remove("log-key").unwrap());
+    assert!(!file.remove("log-key").unwrap());
+    assert!(file.get("log-key").is_none());
+    assert!(SealedFile::open_or_create(&path, &master(1)).unwrap().get("log-key").is_none());
+}

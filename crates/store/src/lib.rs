@@ -14,6 +14,7 @@ mod log_folder;
 mod log_reader;
 mod log_verify;
 pub mod query;
+pub mod retention;
 mod tokens;
 
 pub use approvals::Approvals;

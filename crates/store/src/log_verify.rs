@@ -45,5 +45,6 @@ pub fn verify_log(folder: &LogFolder, key: &LogKey) -> Result<LogReport, LogErro
         }
     }
     let verified = verifier.finish().map_err(LogError::DoesNotVerify)?;
+    crate::retention::check_beginning(folder)?;
     Ok(LogReport { verified, segments: segments.len(), torn_bytes })
 }

@@ -9,6 +9,7 @@ mod chunks;
 mod count;
 mod find;
 mod follow;
+mod index;
 mod segments;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ use self::chunks::{Chunk, Reader};
 pub use self::count::count;
 pub use self::find::{Found, Progress, find};
 pub use self::follow::Follower;
+pub(crate) use self::index::summary_path;
+pub use self::index::{INDEX_FROM_BYTES, summarise, worth_reading};
 pub use self::segments::{SegmentFile, segment_files};
 use crate::LogError;
 

@@ -10,7 +10,9 @@ use bakerst_audit::query::{Filter, Query};
 use bakerst_audit::{About, Chain, LogId, LogKey, RECORD_BYTES_MAX};
 use bakerst_model::{Action, Actor, AgentId, Detail, Event, Secret, UnixMillis};
 use bakerst_store::LogFolder;
-use bakerst_store::query::{CHUNK_BYTES, Found, Order, SegmentFile, find, segment_files};
+use bakerst_store::query::{
+    CHUNK_BYTES, Found, Order, SegmentFile, find, segment_files, summarise, worth_reading,
+};
 use proptest::prelude::*;
 use serde_json::json;
 use tempfile::TempDir;
@@ -121,6 +123,30 @@ fn damaged_lines_are_counted_and_hide_nothing() {
         let (_, found) = search(&segments, Filter::default(), order, None);
         assert_eq!((found.records, found.damaged), (3, 4));
     }
+}
+
+#[test]
+fn summaries_leave_out_what_cannot_match_and_are_made_anew_when_they_do_not_fit() {
+    let (_folder, log) = folder();
+    write(log.path(), &lines(&[100; 12]), &[3, 6, 9]);
+    let files = segment_files(&log).unwrap();
+    let make = |anew| summarise(&files, anew, 2, &mut |_| {}).unwrap();
+    let nobody = Query::new(Filter { agents: vec!["nobody".into()], ..Filter::default() });
+    let left = |query: &Query| worth_reading(files.clone(), query).len();
+    assert_eq!(left(&nobody), 4, "without summaries everything is read");
+    assert_eq!((make(false), make(false), make(true)), (3, 0, 3));
+    assert_eq!(left(&nobody), 1, "the live segment is always read");
+    assert_eq!(left(&Query::new(odd())), 4);
+    // One that is cut short or is of another segment is no summary, and can be deleted.
+    let summary = files[0].path.with_extension("summary");
+    let whole = fs::read(&summary).unwrap();
+    fs::write(&summary, &whole[..whole.len() / 2]).unwrap();
+    assert_eq!((left(&nobody), make(false)), (2, 1));
+    fs::copy(files[1].path.with_extension("summary"), &summary).unwrap();
+    fs::remove_file(files[2].path.with_extension("summary")).unwrap();
+    let same_length = files[0].bytes == files[1].bytes;
+    assert_eq!(left(&nobody), if same_length { 2 } else { 3 });
+    assert_eq!(segment_files(&log).unwrap(), files, "a summary is no segment");
 }
 
 proptest! {

@@ -1,8 +1,11 @@
 //! `bakerst audit`: the log, read and verified where it lies.
 
 pub(crate) mod args;
+mod erase;
 mod export;
+mod index;
 mod query;
+mod retain;
 mod select;
 mod stats;
 mod tail;
@@ -24,6 +27,9 @@ pub(crate) fn run(audit: &Audit, global: &Global) -> Outcome {
         Audit::Query(args) => query::run(args, &places, global.json),
         Audit::Stats(args) => stats::run(args, &places, global.json),
         Audit::Export(args) => export::run(args, &places, global.json),
+        Audit::Index(args) => index::run(args, &places, global.json),
+        Audit::Retain(args) => retain::run(args, &places, global),
+        Audit::Erase(args) => erase::run(args, &places, global),
     }
 }
 

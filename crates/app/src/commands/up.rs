@@ -20,6 +20,7 @@ use crate::cli::{DurabilityArg, Global, Up};
 use crate::config::{self, Config, Durability};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Style};
+use crate::retention;
 use crate::station::{self, Places, Station};
 
 pub(crate) fn run(up: &Up, global: &Global) -> Outcome {
@@ -46,6 +47,7 @@ pub(crate) struct Serving {
     station: Station,
     stop: oneshot::Sender<()>,
     served: JoinHandle<std::io::Result<()>>,
+    keeping: Option<JoinHandle<()>>,
 }
 
 impl Serving {
@@ -70,6 +72,12 @@ impl Serving {
             let _ = stopped.await;
         };
         let served = tokio::spawn(serve(listeners, gateway.clone(), shutdown));
+        let keeping = retention::keep(
+            config.audit.retention.limits(),
+            places.log(),
+            station.journal.clone(),
+            station.ports.clock.clone(),
+        );
         let control = places.control_socket();
         Ok(Self {
             address,
@@ -82,6 +90,7 @@ impl Serving {
             station,
             stop,
             served,
+            keeping,
         })
     }
 
@@ -114,6 +123,10 @@ impl Serving {
         // Whoever served is gone already when nobody takes these.
         let _ = self.stop.send(());
         let _ = self.served.await;
+        if let Some(keeping) = self.keeping {
+            keeping.abort();
+            let _ = keeping.await;
+        }
         let stopped = event(Action::SystemStopped, &json!({}));
         if let Ok(stopped) = stopped {
             let _ = self.station.journal.append(stopped).await;

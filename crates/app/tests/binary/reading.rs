@@ -188,3 +188,60 @@ fn strangers_read_the_parquet_that_we_write() {
         }
     }
 }
+
+#[test]
+fn what_is_told_of_a_person_goes_with_their_key_and_the_log_still_verifies() {
+    let home = Home::new();
+    let config = home.config("audit: { erasure: on }\n");
+    let config = ["--config", config.to_str().unwrap()];
+    let server = home.up(&config);
+    call(&server, "c-1", "timezone_lookup", &json!({ "city": "Tokyo" }));
+    server.stop();
+    let query = |args: &[&str]| {
+        stdout(
+            &home.run(&[&["audit", "query", "--json", "--tool", "timezone_lookup"], args].concat()),
+        )
+    };
+    let sealed = query(&[]);
+    assert!(sealed.contains("\"subject-") && !sealed.contains("Tokyo") && !sealed.contains("ann"));
+    let revealed: Value = serde_json::from_str(&query(&["--reveal", "--user", "ann"])).unwrap();
+    assert_eq!(
+        (&revealed["actor"]["user"], &revealed["detail"]["tool"]),
+        (&json!("ann"), &json!("timezone_lookup"))
+    );
+    assert!(revealed["detail"]["input"].to_string().contains("Tokyo"), "{revealed}");
+
+    let erase = |args: &[&str]| {
+        home.run(&[&["audit", "erase", "--subject", "ann", "--json"], &config[..], args].concat())
+    };
+    let plan: Value = serde_json::from_slice(&erase(&[]).stdout).unwrap();
+    assert_eq!((&plan["records"], &plan["applied"]), (&json!(1), &json!(false)));
+    assert!(query(&["--reveal"]).contains("Tokyo"), "a plan changes nothing");
+    assert!(erase(&["--apply"]).status.success());
+    assert_eq!(query(&["--reveal"]), sealed);
+    assert_eq!(query(&["--user", "ann"]), "");
+    assert!(home.run(&["audit", "verify"]).status.success());
+    assert_eq!(erase(&["--apply"]).status.code(), Some(1));
+    assert_eq!(found(&home, &["--action", "admin.subject_erased"]).len(), 1);
+}
+
+#[test]
+fn nothing_is_let_go_of_that_is_not_sealed() {
+    let home = home_with_calls();
+    let plan = stdout(&home.run(&["audit", "retain", "--bytes-max", "0", "--json"]));
+    assert_eq!(plan.trim_end(), r#"{"applied":false,"bytes":0,"expire":[]}"#);
+    let applied = home.run(&["audit", "retain", "--bytes-max", "0", "--apply"]);
+    assert_eq!(stdout(&applied), "nothing was to go\n");
+    assert_eq!(found(&home, &["--action", "system.segments_expired"]), Vec::<String>::new());
+}
+
+#[test]
+fn no_agents_token_reads_the_log() {
+    let home = Home::new();
+    let server = home.up(&[]);
+    for path in ["/api/audit", "/api/audit/query", "/v1/guard/audit", "/api/approvals"] {
+        let answer = server.get_as(path, &server.token);
+        assert!([401, 403, 404, 405].contains(&answer.status), "{path} {}", answer.status);
+        assert!(!answer.body.to_string().contains("system.started"), "{path}");
+    }
+}

@@ -123,8 +123,12 @@ impl Server {
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
+        self.get_as(path, "")
+    }
+
+    pub(crate) fn get_as(&self, path: &str, token: &str) -> Answer {
         let stream = TcpStream::connect(self.address).unwrap();
-        exchange(stream, &request("GET", path, "", ""))
+        exchange(stream, &request("GET", path, token, ""))
     }
 
     /// Sends a signal.

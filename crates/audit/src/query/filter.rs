@@ -104,10 +104,7 @@ impl Query {
     /// Judges a line by its meaning alone, as slowly as that takes.
     #[must_use]
     pub fn judge_whole(&self, line: &[u8]) -> Judged {
-        if !has_the_shape_of_a_record(line) {
-            return Judged::Damaged;
-        }
-        match View::parse(line) {
+        match record(line) {
             None => Judged::Damaged,
             Some(view) if self.admits(&view, line) => Judged::Match,
             Some(_) => Judged::Other,
@@ -183,6 +180,11 @@ fn plain_timestamp(line: &[u8]) -> Option<&[u8]> {
     let at = rest.get(comma..)?.strip_prefix(KEY)?;
     let (at, rest) = at.split_at_checked(DIGITS)?;
     (rest.first() == Some(&b'"') && !at.contains(&b'\\') && !at.contains(&b'"')).then_some(at)
+}
+
+/// A line as a record, if it is one.
+pub(super) fn record(line: &[u8]) -> Option<View<'_>> {
+    if has_the_shape_of_a_record(line) { View::parse(line) } else { None }
 }
 
 /// Whether a line could be a record: how it begins, how it ends, and where its macs stand.

@@ -63,6 +63,13 @@ pub(crate) struct Query {
     /// Begin with the newest.
     #[arg(long)]
     pub(crate) newest: bool,
+    /// Read every segment of a log of more than 10 GiB, whatever its summaries say.
+    #[arg(long)]
+    pub(crate) no_index: bool,
+    /// Show what is sealed for a person, where their key is there. What is printed then is not
+    /// what the macs are over.
+    #[arg(long)]
+    pub(crate) reveal: bool,
 }
 
 /// `tail`.
@@ -77,6 +84,9 @@ pub(crate) struct Tail {
     /// Go on with those that come, until Ctrl-C.
     #[arg(long, short)]
     pub(crate) follow: bool,
+    /// Show what is sealed for a person, where their key is there.
+    #[arg(long)]
+    pub(crate) reveal: bool,
 }
 
 /// `stats`.
@@ -160,4 +170,37 @@ impl Which {
         let words = bounds.chain(values).chain(decisions);
         words.map(|(flag, value)| format!("--{flag} {value:?}")).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// `retain`.
+#[derive(Args, Debug)]
+pub(crate) struct Retain {
+    /// Plan with this many days, instead of the configuration's.
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) age_days_max: Option<u32>,
+    /// Plan with this many bytes, instead of the configuration's.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) bytes_max: Option<u64>,
+    /// Do it. A running server does it by itself, by the configuration.
+    #[arg(long)]
+    pub(crate) apply: bool,
+}
+
+/// `erase`.
+#[derive(Args, Debug)]
+pub(crate) struct Erase {
+    /// The person, by the id that applications send.
+    #[arg(long, value_name = "ID")]
+    pub(crate) subject: String,
+    /// Do it. It cannot be undone.
+    #[arg(long)]
+    pub(crate) apply: bool,
+}
+
+/// `index`.
+#[derive(Args, Debug)]
+pub(crate) struct Index {
+    /// Make all summaries anew, not those alone that are missing.
+    #[arg(long)]
+    pub(crate) anew: bool,
 }

@@ -21,7 +21,8 @@ use crate::print;
 use crate::station::Places;
 
 pub(super) fn run(args: &Export, places: &Places, json: bool) -> Outcome {
-    let (query, segments) = (query_of(&args.which)?, log_of(places)?);
+    let subjects = places.subjects()?;
+    let (query, segments) = (query_of(&args.which, subjects.as_ref())?, log_of(places)?);
     let mut extract = begin(&segments, args)?;
     let mut out = Out::open(args)?;
     let mut bar = Bar::over(&segments);

@@ -3,16 +3,19 @@
 use bakerst_store::query::{Order, find, threads};
 
 use super::args::Query;
-use super::select::{Bar, Printer, conclude, log_of, query_of, unreadable};
+use super::select::{Bar, Printer, by_index, conclude, log_of, query_of, unreadable};
 use crate::failure::Outcome;
 use crate::print;
 use crate::station::Places;
 
 pub(super) fn run(args: &Query, places: &Places, json: bool) -> Outcome {
-    let (query, segments) = (query_of(&args.which)?, log_of(places)?);
+    let subjects = places.subjects()?;
+    let (query, segments) = (query_of(&args.which, subjects.as_ref())?, log_of(places)?);
+    let segments = if args.no_index { segments } else { by_index(segments, &query) };
     let order = if args.newest { Order::NewestFirst } else { Order::OldestFirst };
     let limit = (args.limit > 0).then_some(args.limit);
-    let (mut printer, mut bar) = (Printer::new(json), Bar::over(&segments));
+    let (mut printer, mut bar) =
+        (Printer::new(json, subjects.filter(|_| args.reveal)), Bar::over(&segments));
     let mut advance = |bytes| bar.advance(bytes);
     let found =
         find(&segments, &query, order, limit, threads(), &mut advance, |line| printer.print(line));

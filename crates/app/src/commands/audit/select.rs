@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bakerst_audit::query::{Filter, Query, View, parse_moment};
 use bakerst_model::{Clock as _, Code, Escaped, Seq, UnixMillis, Verdict};
-use bakerst_store::query::{Found, SegmentFile, segment_files};
+use bakerst_store::query::{Found, INDEX_FROM_BYTES, SegmentFile, segment_files, worth_reading};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{Decided, Which};
@@ -14,6 +14,7 @@ use crate::clock::SystemClock;
 use crate::failure::{Exit, Failure};
 use crate::print;
 use crate::station::{self, Places};
+use crate::subjects::Subjects;
 
 /// How long a search may take before its progress is shown.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -29,25 +30,34 @@ pub(super) fn log_of(places: &Places) -> Result<Vec<SegmentFile>, Failure> {
     Ok(found)
 }
 
+/// Of a long log, what its summaries do not rule out.
+pub(super) fn by_index(segments: Vec<SegmentFile>, query: &Query) -> Vec<SegmentFile> {
+    let bytes: u64 = segments.iter().map(|segment| segment.bytes).sum();
+    if bytes > INDEX_FROM_BYTES { worth_reading(segments, query) } else { segments }
+}
+
 pub(super) fn unreadable(error: &bakerst_store::LogError) -> Failure {
     Failure::environment(error.code(), station::with_causes(error))
 }
 
-/// The query that the flags mean.
-pub(super) fn query_of(which: &Which) -> Result<Query, Failure> {
+/// The query that the flags mean. A person whose records are sealed is found by the name that the
+/// log has for them.
+pub(super) fn query_of(which: &Which, subjects: Option<&Subjects>) -> Result<Query, Failure> {
     let now = SystemClock.now();
     let verdict = |decided: &Decided| match decided {
         Decided::Allow => Verdict::Allow,
         Decided::Ask => Verdict::Ask,
         Decided::Deny => Verdict::Deny,
     };
+    let named = |user: &String| subjects.and_then(|subjects| subjects.name_of(user));
+    let names = which.users.iter().filter_map(named);
     Ok(Query::new(Filter {
         since: moment("--since", which.since.as_deref(), now)?,
         until: moment("--until", which.until.as_deref(), now)?,
         categories: which.categories.clone(),
         actions: which.actions.clone(),
         agents: which.agents.clone(),
-        users: which.users.clone(),
+        users: which.users.iter().cloned().chain(names).collect(),
         tools: which.tools.clone(),
         verdicts: which.decisions.iter().map(verdict).collect(),
         conversations: which.conversations.clone(),
@@ -108,11 +118,13 @@ pub(super) struct Printer {
     out: BufWriter<StdoutLock<'static>>,
     json: bool,
     synced: Option<Seq>,
+    subjects: Option<Subjects>,
 }
 
 impl Printer {
-    pub(super) fn new(json: bool) -> Self {
-        Self { out: BufWriter::new(io::stdout().lock()), json, synced: None }
+    /// For records as they stand, or where `subjects` are given, with what they have sealed.
+    pub(super) fn new(json: bool, subjects: Option<Subjects>) -> Self {
+        Self { out: BufWriter::new(io::stdout().lock()), json, synced: None, subjects }
     }
 
     /// From now on, says of later records that they are not on the disk yet.
@@ -122,6 +134,8 @@ impl Printer {
 
     /// Prints a record. A reader that has gone away has seen enough.
     pub(super) fn print(&mut self, line: &[u8]) -> ControlFlow<()> {
+        let revealed = self.subjects.as_ref().and_then(|subjects| subjects.reveal(line));
+        let line = revealed.as_deref().unwrap_or(line);
         let printed = match (self.json, View::parse(line)) {
             (false, Some(view)) => {
                 let synced = self.synced.is_none_or(|synced| view.seq <= synced.0);

@@ -17,7 +17,8 @@ const BAR_CELLS: usize = 40;
 const BUCKETS_SHOWN: usize = 48;
 
 pub(super) fn run(args: &Stats, places: &Places, json: bool) -> Outcome {
-    let (query, segments) = (query_of(&args.which)?, log_of(places)?);
+    let subjects = places.subjects()?;
+    let (query, segments) = (query_of(&args.which, subjects.as_ref())?, log_of(places)?);
     let bucket = match args.by {
         By::Minute => Bucket::Minute,
         By::Hour => Bucket::Hour,

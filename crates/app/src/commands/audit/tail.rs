@@ -19,8 +19,9 @@ use crate::station::{self, Places};
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) fn run(args: &Tail, places: &Places, json: bool) -> Outcome {
-    let (query, segments) = (query_of(&args.which)?, log_of(places)?);
-    let mut printer = Printer::new(json);
+    let subjects = places.subjects()?;
+    let (query, segments) = (query_of(&args.which, subjects.as_ref())?, log_of(places)?);
+    let mut printer = Printer::new(json, subjects.filter(|_| args.reveal));
     let mut last = VecDeque::new();
     // What is followed begins where the reading of the past ends, so that nothing is shown twice.
     let follower = Follower::behind(&places.log(), &segments);
