@@ -23,15 +23,13 @@ const DESTROYS: [&str; 19] = [
     "overwrite",
     "restore",
 ];
-const MATTERS: [&str; 33] = [
+const MATTERS: [&str; 25] = [
     "execute",
     "exec",
     "run",
     "shell",
     "bash",
-    "command",
     "eval",
-    "script",
     "send",
     "pay",
     "transfer",
@@ -41,13 +39,7 @@ const MATTERS: [&str; 33] = [
     "invite",
     "share",
     "post",
-    "email",
-    "mail",
-    "message",
-    "reply",
     "buy",
-    "order",
-    "book",
     "charge",
     "refund",
     "secret",
@@ -58,6 +50,9 @@ const MATTERS: [&str; 33] = [
     "permission",
     "merge",
 ];
+/// What matters unless it is only looked at.
+const HANDLED: [&str; 8] =
+    ["email", "mail", "message", "reply", "order", "book", "script", "command"];
 const CHANGES: [&str; 29] = [
     "create", "write", "update", "set", "add", "edit", "put", "move", "rename", "upload", "insert",
     "patch", "append", "save", "copy", "mkdir", "make", "modify", "change", "store", "commit",
@@ -75,9 +70,11 @@ const COMMANDS: [&str; 7] =
 #[must_use]
 pub fn risk_of_name(name: &str) -> Option<(Risk, String)> {
     let words = words(name);
+    let looks = words.first().is_some_and(|first| LOOKS.contains(&first.as_str()));
     let verbs = [
         (Risk::Destructive, DESTROYS.as_slice()),
         (Risk::Sensitive, MATTERS.as_slice()),
+        (Risk::Sensitive, if looks { &[] } else { HANDLED.as_slice() }),
         (Risk::Write, CHANGES.as_slice()),
         (Risk::Read, LOOKS.as_slice()),
     ];

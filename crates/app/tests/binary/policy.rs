@@ -221,3 +221,30 @@ fn lists_of_tools_that_cannot_be_used_are_said() {
     );
     assert_eq!(failure(&home.run(&["policy", "pin"])), "2 PIN-004");
 }
+
+#[test]
+fn a_link_is_followed_before_the_door_answers() {
+    let home = Home::new();
+    let root = fs::canonicalize(home.path()).unwrap();
+    fs::create_dir_all(root.join("w")).unwrap();
+    fs::create_dir_all(root.join("out")).unwrap();
+    std::os::unix::fs::symlink(root.join("out"), root.join("w/link")).unwrap();
+    let config = home.config(&format!(
+        "guardrails: {{chain: [{{name: human-approval}}]}}\n\
+         tools:\n  resolved: {{risk: read, args: {{/p: 'resolved-under:{0}/w'}}}}\n  \
+         plain: {{risk: read, args: {{/p: 'under:{0}/w'}}}}\n",
+        root.display()
+    ));
+    let server = home.up(&["--config", config.to_str().unwrap()]);
+    let ask = |tool: &str, path: &str| {
+        let path = format!("{}/{path}", root.display());
+        let body = json!({"conversationId": "c", "toolName": tool, "toolInput": {"p": path}});
+        server.before(&body).brief()
+    };
+    assert_eq!(ask("resolved", "w/new"), "200 approve GRD-000");
+    assert_eq!(ask("resolved", "w/link/x"), "200 reject GRD-038");
+    assert_eq!(ask("resolved", "w/../out/x"), "200 reject GRD-038");
+    // A text alone cannot tell where a link leads.
+    assert_eq!(ask("plain", "w/link/x"), "200 approve GRD-000");
+    assert_eq!(server.stop(), Some(0));
+}

@@ -184,9 +184,3 @@ fn rows_that_cannot_be_judged_are_named() {
         }
     }
 }
-
-#[test]
-fn what_is_not_built_says_so() {
-    let home = Home::new();
-    assert_eq!(failure(&home.run(&["eval", "flows"])), "2 CFG-005");
-}

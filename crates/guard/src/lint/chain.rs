@@ -31,7 +31,10 @@ pub(super) fn lint(source: &PolicySource, written: &Written<'_>) -> Vec<Lint> {
             });
         }
     }
-    lints.extend(lint_flagged(source, written));
+    // The built-in chain flags tools that a policy of its own need not have.
+    if written.guardrails.is_some() {
+        lints.extend(lint_flagged(source, written));
+    }
     lints
 }
 

@@ -86,6 +86,10 @@ mod tests {
             Risk::Read,
             "its server says `readOnlyHint`",
         );
+        check("get-message", &json!({}), Risk::Read, "`get` in its name");
+        check("get_and_send_message", &json!({}), Risk::Sensitive, "`send` in its name");
+        check("read_secret", &json!({}), Risk::Sensitive, "`secret` in its name");
+        check("new_order", &json!({}), Risk::Sensitive, "`order` in its name");
         check("ready", &json!({}), Risk::Sensitive, "nothing tells what it does");
     }
 }
