@@ -1,6 +1,6 @@
 //! A server behind a pipe: one message a line.
 
-use std::io::{BufRead, BufReader, Read, Write as _};
+use std::io::{self, BufRead, BufReader, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -94,7 +94,8 @@ impl Talk {
     pub(super) fn request(&mut self, method: &str, params: &Value) -> Result<Answered, String> {
         self.last_id += 1;
         let id = self.last_id;
-        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))?;
+        let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        self.send(&message).map_err(|why| told(&why, method))?;
         for _ in 0..ASIDES_MAX {
             let Some(message) = self.hear(method)? else { continue };
             if message.get("method").is_some() {
@@ -118,13 +119,13 @@ impl Talk {
 
     /// Tells, and waits for nothing.
     pub(super) fn notify(&mut self, method: &str) -> Result<(), String> {
-        self.send(&json!({ "jsonrpc": "2.0", "method": method }))
+        let message = json!({ "jsonrpc": "2.0", "method": method });
+        self.send(&message).map_err(|why| told(&why, method))
     }
 
-    fn send(&mut self, message: &Value) -> Result<(), String> {
-        let Some(input) = &mut self.input else { return Err("it is not listening".to_owned()) };
-        let written = writeln!(input, "{message}").and_then(|()| input.flush());
-        written.map_err(|e| format!("it has stopped listening ({e})"))
+    fn send(&mut self, message: &Value) -> io::Result<()> {
+        let Some(input) = &mut self.input else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        writeln!(input, "{message}").and_then(|()| input.flush())
     }
 
     /// A question of the server's own: a list of tools can be had without an answer to it.
@@ -136,7 +137,7 @@ impl Talk {
                 "code": METHOD_UNKNOWN, "message": "only asked for its tools",
             }}),
         };
-        self.send(&answer)
+        self.send(&answer).map_err(|why| told(&why, "a question of its own"))
     }
 
     /// The next message; nothing where a line is none.
@@ -157,9 +158,7 @@ impl Talk {
             )),
             Ok(Heard::NotText) => Err(format!("its answer to `{method}` is not UTF-8")),
             Err(RecvTimeoutError::Timeout) => Err(format!("it did not answer `{method}` in time")),
-            Err(RecvTimeoutError::Disconnected) => {
-                Err(format!("it ended before it answered `{method}`"))
-            }
+            Err(RecvTimeoutError::Disconnected) => Err(ended(method)),
         }
     }
 
@@ -188,6 +187,18 @@ impl Talk {
 impl Drop for Talk {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+fn ended(method: &str) -> String {
+    format!("it ended before it answered `{method}`")
+}
+
+/// Why something could not be said: mostly, because nobody is there any more.
+fn told(why: &io::Error, method: &str) -> String {
+    match why.kind() {
+        io::ErrorKind::BrokenPipe => ended(method),
+        _ => format!("it could not be told `{method}`: {why}"),
     }
 }
 
