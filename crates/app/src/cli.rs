@@ -87,6 +87,11 @@ Found by themselves are the configurations of Claude Code, Claude Desktop, Curso
     /// Read a policy closely: what is wrong with it, its digest, what changed.
     #[command(subcommand)]
     Policy(Policy),
+    /// Start an MCP server for a client, guarded by the running `bakerst up`.
+    #[command(
+        after_help = "Example, in a client's configuration:\n  \"command\": \"bakerst\", \"args\": [\"mcp\", \"--\", \"npx\", \"@modelcontextprotocol/server-filesystem\", \"/data\"]"
+    )]
+    Mcp(Mcp),
     /// Make, list and withdraw bearer tokens.
     #[command(subcommand)]
     Token(Token),
@@ -133,6 +138,23 @@ pub(crate) struct Check {
     /// Print the built-in configuration as it is written, as a file to start from.
     #[arg(long)]
     pub(crate) print_default: bool,
+}
+
+/// `mcp`.
+#[derive(Args, Debug)]
+pub(crate) struct Mcp {
+    /// The server's name in policies, as in `files/read_file` [default: the program's].
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The agent that the client is.
+    #[arg(long)]
+    pub(crate) agent: Option<String>,
+    /// The conversation that its calls belong to [default: one for each agent].
+    #[arg(long)]
+    pub(crate) conversation: Option<String>,
+    /// The server's program and its arguments.
+    #[arg(last = true, required = true, value_name = "PROGRAM")]
+    pub(crate) server: Vec<String>,
 }
 
 /// `explain`.

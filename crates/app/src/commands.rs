@@ -8,6 +8,7 @@ mod demo;
 mod eval;
 pub(crate) mod explain;
 mod init;
+mod mcp;
 mod policy;
 mod token;
 mod up;
@@ -25,6 +26,7 @@ pub(crate) fn run(Cli { command, global }: Cli) -> Outcome {
         Command::Eval(eval) => eval::run(&eval, &global),
         Command::Init(init) => init::run(&init, &global),
         Command::Policy(policy) => policy::run(&policy, &global),
+        Command::Mcp(mcp) => mcp::run(&mcp, &global),
         Command::Token(token) => token::run(token, &global),
         Command::Approvals(approvals) => approvals::run(approvals, &global),
         Command::Audit(audit) => audit::run(&audit, &global),

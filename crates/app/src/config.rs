@@ -2,6 +2,7 @@
 
 mod audit;
 pub(crate) mod changes;
+mod gateway;
 pub(crate) mod lock;
 mod model_folder;
 mod source;
@@ -26,18 +27,9 @@ use written::Text;
 pub(crate) use written::{Written, read_policy_tests};
 
 /// Sections whose settings nothing would enforce yet.
-const NOT_BUILT: [&str; 9] = [
-    "tenants",
-    "budget",
-    "models",
-    "approvals",
-    "gateway",
-    "sandbox",
-    "identity",
-    "cluster",
-    "telemetry",
-];
-const BUILT: [&str; 12] = [
+const NOT_BUILT: [&str; 8] =
+    ["tenants", "budget", "models", "approvals", "sandbox", "identity", "cluster", "telemetry"];
+const BUILT: [&str; 13] = [
     "listen",
     "enforcement",
     "durability",
@@ -50,6 +42,7 @@ const BUILT: [&str; 12] = [
     "limits",
     "audit",
     "secrets",
+    "gateway",
 ];
 
 /// The deepest nesting that the JSON reader can be told to follow.
@@ -73,6 +66,8 @@ pub(crate) struct Config {
     pub(crate) audit: Audit,
     /// Where secrets are.
     pub(crate) secrets: Secrets,
+    /// The servers behind the gateway.
+    pub(crate) gateway: gateway::Gateway,
     /// The policy.
     #[serde(flatten)]
     pub(crate) policy: PolicySource,
@@ -241,6 +236,7 @@ impl Config {
             durability: section(&node, "durability")?,
             audit: Audit::read(node.get("audit"))?,
             secrets: section(&node, "secrets")?,
+            gateway: section(&node, "gateway")?,
             policy: PolicySource::read_sections(&sections, registry, &limits)?,
             limits,
             written: Written { sections: Text { source: source.clone(), node }, guardrails: chain },
@@ -259,6 +255,7 @@ impl Config {
             let at = node.get("limits").and_then(|limits| limits.get("json_depth_max"));
             return Err(Fault::new(Code::ConfigValue, message).at(at.unwrap_or(node).at()));
         }
+        self.gateway.check(node, &self.limits)?;
         check_address(self.listen.address.ip())
             .map_err(|fault| fault.at(node.get("listen").unwrap_or(node).at()))
     }

@@ -62,6 +62,11 @@ impl Places {
         self.state.join("hook.sock")
     }
 
+    /// The socket for wrappers around MCP servers.
+    pub(crate) fn link_socket(&self) -> PathBuf {
+        self.state.join("mcp.sock")
+    }
+
     /// The socket of the operator's door.
     pub(crate) fn control_socket(&self) -> PathBuf {
         self.state.join("control.sock")
@@ -168,7 +173,11 @@ impl Station {
         };
         let (policy, limits) = (config.compile()?, config.limits.clone());
         let opened = Gateway::open(self.ports.clone(), policy, limits, enforcement).await;
-        opened.map_err(|e| Failure::environment(Code::StateBroken, with_causes(&e)))
+        let gateway =
+            opened.map_err(|e| Failure::environment(Code::StateBroken, with_causes(&e)))?;
+        let opened = gateway.open_mcp(config.gateway.servers(&config.limits)?);
+        opened.map_err(|e| Failure::environment(Code::StateBroken, e.to_string()))?;
+        Ok(gateway)
     }
 }
 

@@ -6,11 +6,12 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts as _, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{Request, Response};
-use bakerst_model::Code;
+use bakerst_model::{Code, Role};
 
 use crate::body;
 use crate::gateway::Gateway;
 use crate::identity::{Asked, Caller};
+use crate::mcp::Visit;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::reply::Reply;
@@ -42,7 +43,8 @@ pub(crate) async fn run(
     let (mut parts, mut body) = request.into_parts();
     let alarm = gateway.enforcement.alarm();
     let reply = match answer(route, &gateway, &mut parts, &mut body).await {
-        Ok(reply) => reply,
+        Ok(Answer::Ours(reply)) => reply,
+        Ok(Answer::Theirs(response)) => return response,
         Err(problem) => {
             let reply = Reply::problem(&problem, route.audience());
             match problem.code() {
@@ -58,19 +60,28 @@ pub(crate) async fn run(
     reply.with_alarm(alarm).into_response()
 }
 
+/// Whose answer it is.
+enum Answer {
+    /// One of ours.
+    Ours(Reply),
+    /// One that we pass on.
+    Theirs(Response<Body>),
+}
+
 async fn answer(
     route: &'static Route,
     gateway: &Arc<Gateway>,
     parts: &mut Parts,
     body: &mut Body,
-) -> Result<Reply, Problem> {
-    let (role, handler) = match route.access {
+) -> Result<Answer, Problem> {
+    let role = match route.access {
         // Small and the same for everybody: answered however busy the house is.
         Access::Anyone(handler) => {
             Query::read(parts.uri.query(), route.query)?;
-            return handler(gateway);
+            return handler(gateway).map(Answer::Ours);
         }
-        Access::Role(role, handler) => (role, handler),
+        Access::Role(role, _) => role,
+        Access::Relayed(_) => Role::Agent,
     };
     let source = parts.extensions.get::<Source>().copied();
     let source = source.ok_or_else(|| Problem::from(Code::TokenMissing))?;
@@ -91,7 +102,20 @@ async fn answer(
     };
     let parameter = parameter(parts).await?;
     let gateway = gateway.clone();
-    handler(Exchange { gateway, caller, path: route.path, query, parameter, body }).await
+    let path = route.path;
+    match route.access {
+        Access::Anyone(handler) => handler(&gateway).map(Answer::Ours),
+        Access::Role(_, handler) => {
+            let exchange = Exchange { gateway, caller, path, query, parameter, body };
+            handler(exchange).await.map(Answer::Ours)
+        }
+        Access::Relayed(handler) => {
+            let (method, headers) = (parts.method.clone(), std::mem::take(&mut parts.headers));
+            let server = parameter;
+            let visit = Visit { gateway, caller, path, method, headers, server, body };
+            handler(visit).await.map(Answer::Theirs)
+        }
+    }
 }
 
 fn too_busy(gateway: &Gateway) -> Problem {

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::desk::Desk;
 use crate::identity::AuthWatch;
 use crate::ledger::Ledger;
+use crate::mcp::{self, McpServers};
 use crate::opa::OpaDesk;
 use crate::tokens::Tokens;
 
@@ -71,6 +72,7 @@ pub enum OpenError {
 /// What every door shares: the policy in force, the ports, and what is counted.
 pub struct Gateway {
     policy: RwLock<Arc<Policy>>,
+    mcp: RwLock<Option<Arc<mcp::Door>>>,
     pub(crate) ledger: Ledger,
     pub(crate) desk: Desk,
     pub(crate) tokens: Tokens,
@@ -101,6 +103,7 @@ impl Gateway {
         let desk = Desk::read(approvals, &limits).await.map_err(OpenError::Approvals)?;
         Ok(Arc::new(Self {
             policy: RwLock::new(Arc::new(policy)),
+            mcp: RwLock::default(),
             ledger: Ledger::new(journal),
             desk,
             tokens,
@@ -127,6 +130,22 @@ impl Gateway {
     pub fn replace_policy(&self, policy: Policy) -> Arc<Policy> {
         let mut in_force = self.policy.write().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut in_force, Arc::new(policy))
+    }
+
+    /// Opens the MCP door to these servers. Sessions with those that were reached before begin
+    /// anew.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn open_mcp(&self, servers: McpServers) -> Result<(), getrandom::Error> {
+        let door = Arc::new(mcp::Door::new(servers)?);
+        *self.mcp.write().unwrap_or_else(PoisonError::into_inner) = Some(door);
+        Ok(())
+    }
+
+    /// The MCP door, where it is open.
+    pub(crate) fn mcp(&self) -> Option<Arc<mcp::Door>> {
+        self.mcp.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What a guardrail may know of the moment, and of the places that a call's paths lead to.

@@ -32,6 +32,11 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Somebody whom the system vouches for.
+    pub(crate) fn of_account(principal: Principal, source: Source) -> Self {
+        Self { principal, source, token: None }
+    }
+
     /// The caller as the log names them.
     pub(crate) fn actor(&self) -> Actor {
         Actor {
@@ -71,7 +76,8 @@ impl Gateway {
     pub(crate) async fn identify(&self, asked: Asked<'_>, role: Role) -> Result<Caller, Problem> {
         let caller = match asked.source {
             Source::Control { uid } => operator(uid),
-            Source::Tcp { .. } | Source::Socket => self.holder(asked).await?,
+            // Wrappers do not speak HTTP, so nothing of theirs comes by here.
+            Source::Tcp { .. } | Source::Socket | Source::Link { .. } => self.holder(asked).await?,
         };
         if !caller.principal.has(role) {
             let message = format!("this needs the role `{role}`");
@@ -139,10 +145,10 @@ impl Gateway {
     }
 
     /// Records a credential's first use from where it is used, and then now and again.
-    async fn welcome(&self, caller: &Caller) -> Result<(), Problem> {
+    pub(crate) async fn welcome(&self, caller: &Caller) -> Result<(), Problem> {
         let credential = match (caller.token, caller.source) {
             (Some(id), _) => Credential::Token(id),
-            (None, Source::Control { uid }) => Credential::Account(uid),
+            (None, Source::Link { uid } | Source::Control { uid }) => Credential::Account(uid),
             (None, Source::Tcp { .. } | Source::Socket) => return Ok(()),
         };
         let ip = caller.source.ip();
@@ -198,7 +204,7 @@ impl Gateway {
 const fn method(source: Source) -> &'static str {
     match source {
         Source::Tcp { .. } | Source::Socket => "bearer token",
-        Source::Control { .. } => "account",
+        Source::Link { .. } | Source::Control { .. } => "account",
     }
 }
 
@@ -209,7 +215,7 @@ fn operator(uid: u32) -> Caller {
         roles: [Role::Approver, Role::Admin, Role::Auditor].into(),
         agent: None,
     };
-    Caller { principal, source: Source::Control { uid }, token: None }
+    Caller::of_account(principal, Source::Control { uid })
 }
 
 /// The one bearer token of a request.

@@ -20,6 +20,7 @@ mod housekeeping;
 mod identity;
 mod judge;
 mod ledger;
+mod mcp;
 mod opa;
 mod openapi;
 mod origin;
@@ -37,6 +38,7 @@ mod tokens;
 pub mod wire;
 
 pub use gateway::{Enforcement, Gateway, OpenError, Ports};
+pub use mcp::{LinkHello, LinkSide, LinkWelcome, McpServer, McpServers, ServerError};
 pub use openapi::document as openapi_document;
 pub use paths::follow_paths;
 pub use problem::Problem;

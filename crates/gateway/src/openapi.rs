@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::body::Bytes;
+use bakerst_model::Role;
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -93,7 +94,12 @@ impl Schemas {
             let content = json!({ "application/json": { "schema": schema } });
             fields.insert("requestBody".into(), json!({ "required": true, "content": content }));
         }
-        if let Access::Role(role, _) = route.access {
+        let role = match route.access {
+            Access::Anyone(_) => None,
+            Access::Role(role, _) => Some(role),
+            Access::Relayed(_) => Some(Role::Agent),
+        };
+        if let Some(role) = role {
             fields.insert("security".into(), json!([{ "token": [] }]));
             fields.insert("x-role".into(), json!(role));
         }

@@ -96,7 +96,7 @@ impl Doors {
                 let message = format!("the control socket is not for uid {uid}");
                 Err(Problem::new(Code::AccountWrong, message))
             }
-            Source::Socket | Source::Control { .. } => Ok(()),
+            Source::Socket | Source::Link { .. } | Source::Control { .. } => Ok(()),
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::http::Method;
+use axum::body::Body;
+use axum::http::{Method, Response};
 use bakerst_model::{Pending, Role};
 use schemars::{Schema, SchemaGenerator};
 
 use crate::exchange::Exchange;
 use crate::gateway::Gateway;
+use crate::mcp::Visit;
 use crate::problem::Problem;
 use crate::query::Parameter;
 use crate::reply::{Audience, Reply};
@@ -16,7 +18,7 @@ use crate::wire::{
     BeforeRequest, HealthView, HookAnswer, ReadyView, TokenCreated, TokenRequest, TokenView,
     UnguardedAnswer, UnguardedResult,
 };
-use crate::{api, hook, openapi, readiness};
+use crate::{api, hook, mcp, openapi, readiness};
 
 /// Who may come in by a route, and who receives them.
 pub(crate) enum Access {
@@ -24,6 +26,9 @@ pub(crate) enum Access {
     Anyone(fn(&Arc<Gateway>) -> Result<Reply, Problem>),
     /// Whoever has this role.
     Role(Role, fn(Exchange) -> Pending<'static, Result<Reply, Problem>>),
+    /// Whoever has the role `agent`; what comes back is somebody else's answer, and may be a
+    /// stream.
+    Relayed(fn(Visit) -> Pending<'static, Result<Response<Body>, Problem>>),
 }
 
 /// Writes the schema of a wire type.
@@ -56,7 +61,7 @@ impl Route {
     /// Whom its errors speak to.
     pub(crate) fn audience(&self) -> Audience {
         match self.access {
-            Access::Role(Role::Agent, _) => Audience::Agent,
+            Access::Role(Role::Agent, _) | Access::Relayed(_) => Audience::Agent,
             _ => Audience::Person,
         }
     }
@@ -114,6 +119,36 @@ pub(crate) static ROUTES: &[Route] = &[
         query: &[],
         request: Some(SchemaGenerator::subschema_for::<AuditRequest>),
         answers: Answers::Json(&[SchemaGenerator::subschema_for::<AuditAnswer>]),
+        statuses: &[200],
+    },
+    Route {
+        method: Method::POST,
+        path: "/mcp/{server}",
+        summary: "Send a message of the Model Context Protocol to a server, guarded.",
+        access: Access::Relayed(|visit| Box::pin(mcp::serve(visit))),
+        query: &[],
+        request: Some(SchemaGenerator::subschema_for::<serde_json::Value>),
+        answers: Answers::AnyJson,
+        statuses: &[200],
+    },
+    Route {
+        method: Method::GET,
+        path: "/mcp/{server}",
+        summary: "Listen to what a server of the Model Context Protocol says of itself.",
+        access: Access::Relayed(|visit| Box::pin(mcp::serve(visit))),
+        query: &[],
+        request: None,
+        answers: Answers::AnyJson,
+        statuses: &[200],
+    },
+    Route {
+        method: Method::DELETE,
+        path: "/mcp/{server}",
+        summary: "End a session with a server of the Model Context Protocol.",
+        access: Access::Relayed(|visit| Box::pin(mcp::serve(visit))),
+        query: &[],
+        request: None,
+        answers: Answers::AnyJson,
         statuses: &[200],
     },
     Route {

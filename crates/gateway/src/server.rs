@@ -37,6 +37,8 @@ pub struct Listeners {
     pub tcp: Vec<TcpListener>,
     /// For everybody, over a Unix socket.
     pub hook: Option<UnixListener>,
+    /// For wrappers around servers that clients start, of the account that runs this process.
+    pub link: Option<UnixListener>,
     /// For the account that runs this process and for root, without tokens.
     pub control: Option<UnixListener>,
 }
@@ -51,7 +53,7 @@ pub async fn serve(
     gateway: Arc<Gateway>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let Listeners { tcp, hook, control } = listeners;
+    let Listeners { tcp, hook, link, control } = listeners;
     let (public, operators) = (Doors::public(&gateway), Doors::control(&gateway, own_uid()?));
     let stopping = gateway.stopping();
     let public = move |source: Source, request: Request<Body>| {
@@ -69,7 +71,10 @@ pub async fn serve(
         floor.open(Tcp(listener), public.clone(), shared.clone());
     }
     if let Some(listener) = hook {
-        floor.open(Hook(listener), public, shared);
+        floor.open(Hook(listener), public, shared.clone());
+    }
+    if let Some(listener) = link {
+        floor.link(listener, own_uid()?, gateway.clone(), shared);
     }
     if let Some(listener) = control {
         floor.open(Control(listener), operators, accept::seats(CONTROL_CONNECTIONS_MAX));
@@ -93,7 +98,7 @@ pub async fn serve_noop(
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let Listeners { tcp, hook, control: _ } = listeners;
+    let Listeners { tcp, hook, link: _, control: _ } = listeners;
     let (stop, stopping) = watch::channel(false);
     let mut floor = accept::Floor::new(&limits, stopping);
     let shared = accept::seats(limits.connections_max);

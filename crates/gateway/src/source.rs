@@ -14,6 +14,11 @@ pub(crate) enum Source {
     },
     /// Over the socket of the hook door.
     Socket,
+    /// Over the socket for wrappers, as this account.
+    Link {
+        /// The account, as the system vouches for it.
+        uid: u32,
+    },
     /// Over the control socket, or from this process itself, as this account.
     Control {
         /// The account, as the system vouches for it.
@@ -26,7 +31,7 @@ impl Source {
     pub(crate) fn ip(self) -> Option<IpAddr> {
         match self {
             Self::Tcp { peer, .. } => Some(peer),
-            Self::Socket | Self::Control { .. } => None,
+            Self::Socket | Self::Link { .. } | Self::Control { .. } => None,
         }
     }
 
@@ -35,6 +40,7 @@ impl Source {
         match self {
             Self::Tcp { .. } => "tcp",
             Self::Socket => "socket",
+            Self::Link { .. } => "link",
             Self::Control { .. } => "control",
         }
     }

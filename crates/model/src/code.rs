@@ -201,6 +201,8 @@ codes! {
     AddressUnusable = "NET-002", Operator, final, "the address cannot be listened on", "choose another with `--listen`";
     TlsRequired = "NET-003", Operator, final, "addresses other than loopback need TLS", "listen on 127.0.0.1 or on the socket";
     NotRunning = "NET-004", Operator, final, "no `bakerst up` answers for this state folder", "start it with `bakerst up`, or name its folder with `--state`";
+    ServerNotStarted = "NET-005", Operator, final, "the server cannot be started", "check the program's name and its rights";
+    LinkBroken = "NET-006", Operator, retry, "the link between a client and Baker Street broke", "see the message; the client starts the server again";
 }
 
 impl fmt::Display for Code {

@@ -26,6 +26,10 @@ pub struct Limits {
     pub body_millis_max: u64,
     /// The longest `?wait=` for a person's answer.
     pub wait_seconds_max: u64,
+    /// The longest answer of a server behind us.
+    pub result_bytes_max: usize,
+    /// How long a server behind us may take to answer.
+    pub upstream_millis_max: u64,
     /// The most approvals that may be pending at once.
     pub approvals_pending_max: usize,
     /// The most guardrails in a chain.
@@ -80,6 +84,8 @@ impl Default for Limits {
             header_millis_max: 5_000,
             body_millis_max: 10_000,
             wait_seconds_max: 600,
+            result_bytes_max: 16 << 20,
+            upstream_millis_max: 300_000,
             approvals_pending_max: 10_000,
             guardrails_max: 64,
             tools_max: 10_000,

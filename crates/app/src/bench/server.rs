@@ -138,7 +138,7 @@ pub(super) fn serve_baseline(socket: &Path) -> Outcome {
         let tcp = TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
         let address = tcp.local_addr().map_err(failed)?;
         let hook = Some(bind_socket(socket, 0o600).map_err(failed)?);
-        let listeners = Listeners { tcp: vec![tcp], hook, control: None };
+        let listeners = Listeners { tcp: vec![tcp], hook, ..Listeners::default() };
         print::line(address.to_string());
         let forever = std::future::pending();
         serve_noop(listeners, Limits::default(), forever).await.map_err(failed)

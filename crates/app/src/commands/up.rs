@@ -65,7 +65,8 @@ impl Serving {
         let socket = hook.is_some().then(|| places.hook_socket());
         record_start(&station, &config, &gateway, address).await?;
         let first_token = first_token(&gateway).await?;
-        let listeners = Listeners { tcp: vec![tcp], hook, control: Some(control) };
+        let link = Some(bind(&places.link_socket())?);
+        let listeners = Listeners { tcp: vec![tcp], hook, link, control: Some(control) };
         let (stop, stopped) = oneshot::channel();
         let shutdown = async {
             // A stop and a dropped sender mean the same.
@@ -131,7 +132,8 @@ impl Serving {
         if let Ok(stopped) = stopped {
             let _ = self.station.journal.append(stopped).await;
         }
-        for socket in [self.places.control_socket(), self.places.hook_socket()] {
+        let places = &self.places;
+        for socket in [places.control_socket(), places.hook_socket(), places.link_socket()] {
             let _ = std::fs::remove_file(socket);
         }
     }

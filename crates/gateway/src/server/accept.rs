@@ -14,6 +14,8 @@ use tokio::task::JoinSet;
 
 use super::connection;
 use super::pace::Patience;
+use crate::gateway::Gateway;
+use crate::mcp;
 use crate::problem::Problem;
 use crate::source::Source;
 
@@ -90,6 +92,17 @@ impl Floor {
         self.loops.spawn(take(listener, answer, seats, patience, stopping));
     }
 
+    /// Begins to take wrappers.
+    pub(super) fn link(
+        &mut self,
+        listener: UnixListener,
+        own_uid: u32,
+        gateway: Arc<Gateway>,
+        seats: Arc<Semaphore>,
+    ) {
+        self.loops.spawn(take_links(listener, own_uid, gateway, seats, self.stopping.clone()));
+    }
+
     /// Waits for what is being worked on; what takes longer is cut off.
     pub(super) async fn clear(mut self, within: Duration) {
         let all = async {
@@ -142,6 +155,38 @@ where
                 let problem = Problem::new(Code::TooBusy, message);
                 connections.spawn(connection::say_and_close(stream, problem));
             }
+        }
+    }
+}
+
+/// Takes wrappers of the account that runs this process until the server stops.
+async fn take_links(
+    listener: UnixListener,
+    own_uid: u32,
+    gateway: Arc<Gateway>,
+    seats: Arc<Semaphore>,
+    mut stopping: watch::Receiver<bool>,
+) -> JoinSet<()> {
+    let mut links = JoinSet::new();
+    let stopped = stopping.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = links.join_next() => continue,
+            _ = stopping.wait_for(|stopping| *stopping) => return links,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(REST).await;
+            continue;
+        };
+        let ours = stream.peer_cred().is_ok_and(|peer| peer.uid() == own_uid);
+        // Whoever is one too many, or of another account, sees the connection end.
+        if let (true, Ok(seat)) = (ours, seats.clone().try_acquire_owned()) {
+            let (gateway, stopped) = (gateway.clone(), stopped.clone());
+            links.spawn(async move {
+                mcp::link::serve(stream, own_uid, gateway, stopped).await;
+                drop(seat);
+            });
         }
     }
 }

@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::watch;
 
-use super::pace::{Deadline, Pace, Paced, Patience};
+use super::pace::{Deadline, Pace, Paced, Patience, paced};
 use crate::problem::Problem;
 use crate::source::Source;
 use crate::wire::ErrorAnswer;
@@ -55,8 +55,7 @@ pub(super) async fn run<S, F, Fut>(
         let answered = answer(source, request.map(Body::new));
         Box::pin(async move {
             let response = answered.await;
-            pace.idle();
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(paced(response, pace))
         })
     });
     let stream = TokioIo::new(Paced::new(stream, pace.clone()));

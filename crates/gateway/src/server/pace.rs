@@ -11,7 +11,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::Response;
 use bakerst_model::Limits;
+use hyper::body::Frame;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
@@ -100,6 +103,40 @@ impl Deadline {
             self.sleep.as_mut().reset(Instant::now() + may_take);
         }
         self.sleep.as_mut().poll(context)
+    }
+}
+
+/// An answer that keeps its connection busy until all of it is said.
+pub(super) fn paced(response: Response<Body>, pace: Pace) -> Response<Body> {
+    if response.body().size_hint().exact().is_some() {
+        // It is one piece, on its way already.
+        pace.idle();
+        return response;
+    }
+    response.map(|body| Body::new(Saying { body, pace }))
+}
+
+/// A body that is still being said.
+struct Saying {
+    body: Body,
+    pace: Pace,
+}
+
+impl HttpBody for Saying {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+}
+
+impl Drop for Saying {
+    fn drop(&mut self) {
+        self.pace.idle();
     }
 }
 

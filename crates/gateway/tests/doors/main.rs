@@ -14,6 +14,7 @@ mod before;
 mod control;
 mod identity;
 mod journal;
+mod mcp;
 mod openapi;
 mod server;
 mod support;

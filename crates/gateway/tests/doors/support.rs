@@ -3,12 +3,15 @@
 mod books;
 mod client;
 mod clock;
+mod upstream;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bakerst_gateway::{Enforcement, Gateway, Listeners, Ports, bind_socket, serve};
+use bakerst_gateway::{
+    Enforcement, Gateway, Listeners, McpServer, McpServers, Ports, bind_socket, serve,
+};
 use bakerst_guard::document::Node;
 use bakerst_guard::{Policy, PolicySource, Registry};
 use bakerst_model::{
@@ -24,6 +27,7 @@ use tokio::task::JoinHandle;
 pub(crate) use books::{FakeApprovals, FakeJournal, FakeTokens, Mood};
 pub(crate) use client::{Client, Reply, request};
 pub(crate) use clock::TestClock;
+pub(crate) use upstream::{Seen, Upstream, said};
 
 /// What a house is made of, before it is opened.
 pub(crate) struct Plan {
@@ -77,13 +81,16 @@ impl Plan {
         let admin = self.token("root", &[Role::Admin], None).await;
         let folder = TempDir::new().unwrap();
         let (hook, control) = (folder.path().join("hook.sock"), folder.path().join("ctl.sock"));
+        let link = folder.path().join("mcp.sock");
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
         let listeners = Listeners {
             tcp: vec![tcp],
             hook: Some(bind_socket(&hook, 0o600).unwrap()),
             control: Some(bind_socket(&control, 0o600).unwrap()),
+            link: Some(bind_socket(&link, 0o600).unwrap()),
         };
+        let limits = self.limits.clone();
         let (journal, approvals) = (self.journal.clone(), self.approvals.clone());
         let tokens = self.tokens.clone();
         let gateway = self.gateway().await;
@@ -97,6 +104,8 @@ impl Plan {
         });
         House {
             gateway,
+            link,
+            limits,
             journal,
             approvals,
             tokens,
@@ -144,6 +153,8 @@ pub(crate) fn policy_with(replace: &str, by: &str) -> Policy {
 /// An open house.
 pub(crate) struct House {
     pub(crate) gateway: Arc<Gateway>,
+    pub(crate) link: PathBuf,
+    pub(crate) limits: Limits,
     pub(crate) journal: Arc<FakeJournal>,
     pub(crate) approvals: Arc<FakeApprovals>,
     pub(crate) tokens: Arc<FakeTokens>,
@@ -176,6 +187,17 @@ impl House {
     /// A person on the control socket.
     pub(crate) async fn person(&self) -> Client {
         Client::unix(&self.control, None).await
+    }
+
+    /// Puts a server behind the MCP door, under the name `files`.
+    pub(crate) fn put_behind(&self, server: &Upstream) {
+        let server = McpServer {
+            url: server.url.parse().unwrap(),
+            bearer: Some(Secret::new(b"for-the-server".to_vec())),
+        };
+        let servers = [("files".to_owned(), server)];
+        let servers = McpServers::new(servers, &self.limits).map_err(|(_, error)| error);
+        self.gateway.open_mcp(servers.unwrap()).unwrap();
     }
 
     /// Asks the server to stop, and does not wait for it.

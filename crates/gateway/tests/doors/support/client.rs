@@ -132,8 +132,29 @@ fn parse(bytes: &[u8]) -> Option<(Reply, usize)> {
     let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let mut reply = Reply { status, head, text: String::new() };
+    if reply.header("transfer-encoding") == Some("chunked") {
+        let (text, end) = unchunked(bytes, head_end + 4)?;
+        reply.text = text;
+        return Some((reply, end));
+    }
     let length: usize = reply.header("content-length").map_or(0, |length| length.parse().unwrap());
     let end = head_end + 4 + length;
     reply.text = String::from_utf8(bytes.get(head_end + 4..end)?.to_vec()).unwrap();
     Some((reply, end))
+}
+
+/// The text of a body in chunks, and where it ends, once all of it is there.
+fn unchunked(bytes: &[u8], mut at: usize) -> Option<(String, usize)> {
+    let mut text = Vec::new();
+    loop {
+        let rest = bytes.get(at..)?;
+        let line = rest.windows(2).position(|window| window == b"\r\n")?;
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
+        at += line + 2;
+        text.extend_from_slice(bytes.get(at..at + size)?);
+        at += size + 2;
+        if size == 0 {
+            return (at <= bytes.len()).then(|| (String::from_utf8(text).unwrap(), at));
+        }
+    }
 }

@@ -1,0 +1,23 @@
+//! The MCP door: clients speak to their servers through here, and neither has to know.
+//!
+//! A message is read once. Its envelope tells what it is; what acts goes through the chain, what
+//! comes back is cleaned, and everything else passes on as the bytes that it came in.
+//! [`relay`] says what becomes of each message, whichever way it came; [`http`] brings messages
+//! to servers over HTTP, [`link`] over the pipes of a server that the client starts.
+
+mod answer;
+mod http;
+pub(crate) mod link;
+mod listing;
+mod media;
+mod message;
+mod outlet;
+mod relay;
+mod revision;
+mod session;
+mod sse;
+mod upstream;
+
+pub(crate) use http::{Door, Visit, serve};
+pub use link::{LinkHello, LinkSide, LinkWelcome};
+pub use upstream::{McpServer, McpServers, ServerError};

@@ -1,0 +1,477 @@
+//! The door over HTTP: `/mcp/{server}`, for every revision that has it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderMap, Method, Response, StatusCode};
+use bakerst_model::{Code, ConversationId, Escaped};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use tokio::sync::Notify;
+
+use super::answer;
+use super::message::{Id, Kind, Message, Request, read_id};
+use super::outlet::{Gone, Outlet};
+use super::relay::{Awaited, Cleared, Onward, Relay, stated_revision};
+use super::revision::Revision;
+use super::session::{Owner, Seal};
+use super::sse::{Event, Events};
+use super::upstream::{McpServers, Outgoing, SESSION, check_mirrored};
+use crate::gateway::Gateway;
+use crate::identity::Caller;
+use crate::problem::Problem;
+
+/// A client may say which conversation its calls belong to; otherwise all calls under one
+/// credential are one conversation, so that what one server told is remembered when another is
+/// called.
+const CONVERSATION: HeaderName = HeaderName::from_static("bakerst-conversation");
+/// How long a client is kept waiting without a word.
+const QUIET: Duration = Duration::from_millis(250);
+/// And how long between two words, once it knows that it has to wait.
+const PULSE: Duration = Duration::from_secs(10);
+
+/// What the door keeps.
+pub(crate) struct Door {
+    pub(crate) servers: Arc<McpServers>,
+    seal: Seal,
+    /// Requests that are being judged, by whose they are and what they are known by.
+    waiting: Mutex<HashMap<(Owner, Id), Arc<Notify>>>,
+}
+
+/// A request at the door, read.
+pub(crate) struct Visit {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) caller: Caller,
+    pub(crate) path: &'static str,
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    /// The name of the server.
+    pub(crate) server: String,
+    pub(crate) body: Bytes,
+}
+
+/// Everything that is known of a visit.
+struct Way {
+    door: Arc<Door>,
+    relay: Relay,
+    owner: Owner,
+    method: Method,
+    headers: HeaderMap,
+    /// The server's own name of the session.
+    session: Option<String>,
+}
+
+impl Door {
+    /// A door to these servers.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub(crate) fn new(servers: McpServers) -> Result<Self, getrandom::Error> {
+        let waiting = Mutex::new(HashMap::new());
+        Ok(Self { servers: Arc::new(servers), seal: Seal::draw()?, waiting })
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<(Owner, Id), Arc<Notify>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Answers a visit.
+pub(crate) async fn serve(visit: Visit) -> Result<Response<Body>, Problem> {
+    let Visit { gateway, caller, path, method, headers, server, body } = visit;
+    let door = gateway.mcp().ok_or_else(|| no_such(&server))?;
+    let server = door.servers.name(&server).ok_or_else(|| no_such(&server))?;
+    let principal = &caller.principal;
+    let agent = principal.agent.as_ref().map_or("", |agent| agent.as_str());
+    let owner = Owner::new(&principal.name, agent, &server);
+    let session = match headers.get(SESSION) {
+        None => None,
+        Some(name) => {
+            let opened = name.to_str().ok().and_then(|name| door.seal.open(name, &owner).ok());
+            let Some(opened) = opened else {
+                let words = "there is no such session, begin a new one";
+                let error = answer::error(None, answer::INVALID_REQUEST, words, None);
+                return Ok(whole(StatusCode::NOT_FOUND, error));
+            };
+            Some(opened)
+        }
+    };
+    let conversation = conversation(&headers, &caller)?;
+    let relay = Relay { gateway, caller, server, conversation, path };
+    let way = Way { door, relay, owner, method, headers, session };
+    match way.method {
+        Method::POST => Ok(way.post(&body).await),
+        _ => Ok(way.open().await),
+    }
+}
+
+impl Way {
+    /// A message of the client's.
+    async fn post(self, body: &[u8]) -> Response<Body> {
+        let bad = |words: &str| {
+            let error = answer::error(None, answer::INVALID_REQUEST, words, None);
+            whole(StatusCode::BAD_REQUEST, error)
+        };
+        let Ok(text) = std::str::from_utf8(body) else { return bad("the body is not UTF-8") };
+        let message = match Message::read(text) {
+            Ok(message) => message,
+            Err(why) => return bad(&why.to_string()),
+        };
+        match message.kind {
+            Kind::Request(request) => {
+                let revision = stated_revision(&request);
+                let stateless = revision.as_deref().and_then(Revision::parse);
+                if let Some(revision) =
+                    revision.filter(|_| stateless.is_some_and(Revision::is_stateless))
+                    && let Err(words) = check_mirrored(&self.headers, &request, &revision)
+                {
+                    let id = request.id();
+                    let error = answer::error(Some(&id), answer::HEADER_MISMATCH, &words, None);
+                    return whole(StatusCode::BAD_REQUEST, error);
+                }
+                let (outlet, answer) = Outlet::new();
+                tokio::spawn(self.carry(message.text.to_owned(), outlet));
+                answer.await.unwrap_or_else(|_| whole(StatusCode::BAD_GATEWAY, String::new()))
+            }
+            Kind::Notification { .. } | Kind::Response { .. } => {
+                if self.cancels(&message) {
+                    return whole(StatusCode::ACCEPTED, String::new());
+                }
+                self.tell(message.text).await
+            }
+        }
+    }
+
+    /// Brings a request to the server and its answer back, however long that takes.
+    async fn carry(self, text: String, mut outlet: Outlet) {
+        let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(&text) else { return };
+        let carried = match self.clear(&request, &mut outlet).await {
+            Ok(Onward::Pass(cleared)) => self.forward(&cleared, outlet).await,
+            Ok(Onward::Answer(answer)) => outlet.finish(StatusCode::OK, answer).await,
+            Err(Gone) => Err(Gone),
+        };
+        // Nobody is left to be told.
+        let _ = carried;
+    }
+
+    /// Has a request judged. While a person thinks, the client hears that we are there; once it
+    /// cancels or goes away, nothing is done any more.
+    async fn clear(
+        &self,
+        request: &Request<'_>,
+        outlet: &mut Outlet,
+    ) -> Result<Onward<Cleared>, Gone> {
+        let key = (self.owner, request.id());
+        let cancelled = Arc::new(Notify::new());
+        self.door.waiting().insert(key.clone(), cancelled.clone());
+        let onward = self.heard(request, &cancelled, outlet).await;
+        self.door.waiting().remove(&key);
+        onward
+    }
+
+    async fn heard(
+        &self,
+        request: &Request<'_>,
+        cancelled: &Notify,
+        outlet: &mut Outlet,
+    ) -> Result<Onward<Cleared>, Gone> {
+        let wait = Duration::from_secs(self.relay.gateway.limits.wait_seconds_max);
+        let asked = self.relay.ask(request, wait);
+        tokio::pin!(asked);
+        let mut quiet = QUIET;
+        loop {
+            tokio::select! {
+                // What is decided at once is not cancelled any more.
+                biased;
+                onward = &mut asked => return Ok(onward),
+                () = cancelled.notified() => return Err(Gone),
+                () = outlet.gone() => return Err(Gone),
+                () = tokio::time::sleep(quiet) => {}
+            }
+            outlet.keep_alive().await?;
+            quiet = PULSE;
+        }
+    }
+
+    /// Whether a message takes back a request that is still waiting for a person. Its server has
+    /// never heard of it.
+    fn cancels(&self, message: &Message<'_>) -> bool {
+        let Some(id) = message.cancelled_id() else { return false };
+        let waiting = self.door.waiting().remove(&(self.owner, id));
+        waiting.inspect(|waiting| waiting.notify_one()).is_some()
+    }
+
+    /// Sends a request that was cleared, and hands over what comes back.
+    async fn forward(&self, cleared: &Cleared, mut outlet: Outlet) -> Result<(), Gone> {
+        let awaited = cleared.awaited();
+        let sent = self.send(Outgoing::Cleared(cleared));
+        let response = tokio::select! {
+            response = sent => response,
+            () = outlet.gone() => return Err(Gone),
+        };
+        let response = match response {
+            Ok(response) => response,
+            Err(silent) => {
+                return outlet.finish(StatusCode::OK, silent_error(awaited, &silent)).await;
+            }
+        };
+        if let Some(name) = self.new_session(&response) {
+            outlet.name_session(&name);
+        }
+        let status = status_for_client(response.status());
+        if is_stream(&response) {
+            return self.pass_events(response.into_body(), Some(awaited), &mut outlet).await;
+        }
+        let body = tokio::select! {
+            body = self.collected(response.into_body()) => body,
+            () = outlet.gone() => return Err(Gone),
+        };
+        let message = match &body {
+            Ok(text) => Message::read(text).ok(),
+            Err(_) => None,
+        };
+        let answered = match message {
+            Some(message) if is_answer_to(&message, &awaited.id) => {
+                self.relay.answered(awaited, &message).await
+            }
+            // An error about a request whose id the server did not read.
+            Some(message @ Message { kind: Kind::Response { id: None, .. }, .. }) => {
+                self.relay.answered(awaited, &message).await
+            }
+            _ => {
+                let words = match body {
+                    Err(words) => words,
+                    Ok(_) => {
+                        format!("the server answered with status {status} and no answer to this")
+                    }
+                };
+                answer::error(Some(&awaited.id), answer::INTERNAL, &words, None)
+            }
+        };
+        outlet.finish(status, answered).await
+    }
+
+    /// Hands over a stream of events, each message in it guarded like any other.
+    async fn pass_events(
+        &self,
+        mut body: Incoming,
+        awaited: Option<&Awaited>,
+        outlet: &mut Outlet,
+    ) -> Result<(), Gone> {
+        outlet.stream()?;
+        let mut events = Events::new(self.relay.gateway.limits.result_bytes_max);
+        loop {
+            let frame = tokio::select! {
+                frame = body.frame() => frame,
+                () = outlet.gone() => return Err(Gone),
+                () = self.relay.gateway.closing() => return Ok(()),
+            };
+            let Some(Ok(frame)) = frame else { return Ok(()) };
+            let Some(piece) = frame.data_ref() else { continue };
+            let Ok(complete) = events.push(piece) else { return Ok(()) };
+            for event in complete {
+                if let Some(event) = self.guarded(event, awaited, outlet).await? {
+                    outlet.event(&event).await?;
+                }
+            }
+        }
+    }
+
+    /// One event of a server's, as the client may have it.
+    async fn guarded(
+        &self,
+        event: Event,
+        awaited: Option<&Awaited>,
+        outlet: &mut Outlet,
+    ) -> Result<Option<Event>, Gone> {
+        let Some(text) = event.data.as_deref().filter(|text| !text.is_empty()) else {
+            return Ok(Some(event));
+        };
+        let Ok(message) = Message::read(text) else { return Ok(None) };
+        let said = match message.kind {
+            Kind::Notification { .. } => self.relay.told(&message),
+            Kind::Response { id, .. } => match awaited {
+                Some(awaited) if is_answer_to(&message, &awaited.id) => {
+                    Some(self.relay.answered(awaited, &message).await)
+                }
+                // An answer that nobody here waits for is another client's, or made up.
+                Some(_) => None,
+                None => match id.and_then(read_id) {
+                    Some(id) => Some(self.relay.answered(&Awaited::resumed(id), &message).await),
+                    None => None,
+                },
+            },
+            Kind::Request(request) => match self.clear_for_client(&request, outlet).await? {
+                Onward::Pass(()) => Some(message.text.to_owned()),
+                Onward::Answer(refused) => {
+                    // The server learns that it was refused; whether it does is its affair.
+                    let _ = self.send(Outgoing::Told(&refused)).await;
+                    None
+                }
+            },
+        };
+        Ok(said.map(|data| Event { data: Some(data), ..event }))
+    }
+
+    async fn clear_for_client(
+        &self,
+        request: &Request<'_>,
+        outlet: &mut Outlet,
+    ) -> Result<Onward<()>, Gone> {
+        let wait = Duration::from_secs(self.relay.gateway.limits.wait_seconds_max);
+        let asked = self.relay.ask_client(request, wait);
+        tokio::pin!(asked);
+        loop {
+            tokio::select! {
+                onward = &mut asked => return Ok(onward),
+                () = outlet.gone() => return Err(Gone),
+                () = tokio::time::sleep(PULSE) => {}
+            }
+            outlet.keep_alive().await?;
+        }
+    }
+
+    /// Passes on what wants no answer.
+    async fn tell(&self, text: &str) -> Response<Body> {
+        match self.send(Outgoing::Told(text)).await {
+            Ok(response) => {
+                let status = status_for_client(response.status());
+                whole(status, self.collected_error(response).await)
+            }
+            Err(silent) => {
+                let error = answer::error(None, answer::INTERNAL, &silent.to_string(), None);
+                whole(StatusCode::BAD_GATEWAY, error)
+            }
+        }
+    }
+
+    /// Opens a stream for what the server says of itself, or ends a session.
+    async fn open(self) -> Response<Body> {
+        let response = match self.send(Outgoing::Plain).await {
+            Ok(response) => response,
+            Err(silent) => {
+                let error = answer::error(None, answer::INTERNAL, &silent.to_string(), None);
+                return whole(StatusCode::BAD_GATEWAY, error);
+            }
+        };
+        if !is_stream(&response) {
+            let status = status_for_client(response.status());
+            let mut answer = whole(status, self.collected_error(response).await);
+            if status == StatusCode::METHOD_NOT_ALLOWED {
+                answer.headers_mut().insert(ALLOW, axum::http::HeaderValue::from_static("POST"));
+            }
+            return answer;
+        }
+        let (mut outlet, answer) = Outlet::new();
+        tokio::spawn(async move {
+            let _ = self.pass_events(response.into_body(), None, &mut outlet).await;
+        });
+        answer.await.unwrap_or_else(|_| whole(StatusCode::BAD_GATEWAY, String::new()))
+    }
+
+    async fn send(
+        &self,
+        outgoing: Outgoing<'_>,
+    ) -> Result<Response<Incoming>, super::upstream::Silent> {
+        let method = match outgoing {
+            // A refusal goes back to the server as a message, whatever brought its request here.
+            Outgoing::Told(_) => Method::POST,
+            Outgoing::Cleared(_) | Outgoing::Plain => self.method.clone(),
+        };
+        let session = self.session.as_deref();
+        self.door.servers.send(&self.relay.server, method, &self.headers, session, outgoing).await
+    }
+
+    /// Our name for a session that the server has just opened.
+    fn new_session(&self, response: &Response<Incoming>) -> Option<String> {
+        let name = response.headers().get(SESSION)?.to_str().ok()?;
+        if self.session.as_deref() == Some(name) {
+            return None;
+        }
+        self.door.seal.name(name, &self.owner).ok()
+    }
+
+    async fn collected(&self, body: Incoming) -> Result<String, String> {
+        let limits = &self.relay.gateway.limits;
+        let max = limits.result_bytes_max;
+        let patience = Duration::from_millis(limits.upstream_millis_max);
+        let collected = Limited::new(body, max).collect();
+        match tokio::time::timeout(patience, collected).await {
+            Ok(Ok(collected)) => String::from_utf8(collected.to_bytes().into())
+                .map_err(|_| "the server's answer is not UTF-8".to_owned()),
+            Ok(Err(_)) => Err(format!(
+                "the server's answer broke off, or is longer than `result_bytes_max` allows ({max})"
+            )),
+            Err(_) => Err("the server took longer than `upstream_millis_max` allows".to_owned()),
+        }
+    }
+
+    /// What a server says about a message that it did not take, if that is an error of the
+    /// protocol's.
+    async fn collected_error(&self, response: Response<Incoming>) -> String {
+        let Ok(text) = self.collected(response.into_body()).await else { return String::new() };
+        match Message::read(&text) {
+            Ok(message @ Message { kind: Kind::Response { id, .. }, .. }) => {
+                let id = id.and_then(read_id);
+                let awaited = Awaited::resumed(id.unwrap_or_else(Id::none));
+                self.relay.answered(&awaited, &message).await
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+fn conversation(headers: &HeaderMap, caller: &Caller) -> Result<ConversationId, Problem> {
+    match headers.get(CONVERSATION) {
+        Some(named) => {
+            let named =
+                named.to_str().map_err(|_| Problem::field("`bakerst-conversation` is no text"))?;
+            Ok(ConversationId::parse(named)?)
+        }
+        None => Ok(ConversationId::parse(&format!("mcp {}", caller.principal.name))?),
+    }
+}
+
+fn is_answer_to(message: &Message<'_>, asked: &Id) -> bool {
+    matches!(message.kind, Kind::Response { id: Some(id), .. } if read_id(id).as_ref() == Some(asked))
+}
+
+fn is_stream(response: &Response<Incoming>) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    response.status().is_success() && kind.trim().eq_ignore_ascii_case("text/event-stream")
+}
+
+/// A server's status, as far as it says something to the client. What it thinks of our credential
+/// is between it and us; and where it would send us, we do not go.
+fn status_for_client(status: StatusCode) -> StatusCode {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => StatusCode::BAD_GATEWAY,
+        status if status.is_redirection() => StatusCode::BAD_GATEWAY,
+        status => status,
+    }
+}
+
+fn silent_error(awaited: &Awaited, silent: &super::upstream::Silent) -> String {
+    answer::error(Some(&awaited.id), answer::INTERNAL, &silent.to_string(), None)
+}
+
+fn no_such(server: &str) -> Problem {
+    let server = Escaped(server).to_string();
+    let server = server.get(..100).unwrap_or(&server);
+    Problem::new(Code::NoSuchPath, format!("no server of the name `{server}` is configured"))
+}
+
+fn whole(status: StatusCode, message: String) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    if !message.is_empty() {
+        *response.body_mut() = Body::from(message);
+        let json = axum::http::HeaderValue::from_static("application/json");
+        response.headers_mut().insert(CONTENT_TYPE, json);
+    }
+    response
+}

@@ -1,0 +1,90 @@
+//! Pictures, sounds and files inside a result: they are no text, so they are neither searched for
+//! secrets nor changed, but set aside and put back.
+
+use serde_json::Value;
+
+/// What was set aside of a result: where it stood, and what it was.
+#[derive(Debug, Default)]
+pub(crate) struct SetAside(Vec<(String, String)>);
+
+impl SetAside {
+    /// Takes the media out of a result.
+    pub(crate) fn of(result: &mut Value) -> Self {
+        let mut aside = Vec::new();
+        for place in places(result) {
+            match result.pointer_mut(&place) {
+                // A text that only claims to be a medium is read like every other.
+                Some(Value::String(text)) if is_base64(text) => {
+                    let medium = std::mem::take(text);
+                    aside.push((place, medium));
+                }
+                _ => {}
+            }
+        }
+        Self(aside)
+    }
+
+    /// Puts them back where they were.
+    pub(crate) fn put_back(self, result: &mut Value) {
+        for (place, medium) in self.0 {
+            if let Some(there) = result.pointer_mut(&place) {
+                *there = Value::String(medium);
+            }
+        }
+    }
+}
+
+/// Where media may stand: `data` of pictures and sounds, `blob` of files.
+fn places(result: &Value) -> Vec<String> {
+    let mut places = Vec::new();
+    for list in ["content", "contents", "messages"] {
+        let items = result.get(list).and_then(Value::as_array).into_iter().flatten();
+        for (at, item) in items.enumerate() {
+            // A prompt's messages hold their content one step further in.
+            let (inner, step) = match item.get("content") {
+                Some(content @ Value::Object(_)) => (content, "/content"),
+                _ => (item, ""),
+            };
+            let field = match inner.get("type").and_then(Value::as_str) {
+                Some("image" | "audio") => "/data",
+                Some("resource") => "/resource/blob",
+                _ => "/blob",
+            };
+            places.push(format!("/{list}/{at}{step}{field}"));
+        }
+    }
+    places
+}
+
+fn is_base64(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn media_are_set_aside_and_put_back() {
+        let result = json!({
+            "content": [
+                { "type": "text", "text": "QUJD" },
+                { "type": "image", "data": "QUJD", "mimeType": "image/png" },
+                { "type": "image", "data": "not base64!", "mimeType": "image/png" },
+                { "type": "resource", "resource": { "uri": "a:b", "blob": "REVG" } },
+            ],
+            "contents": [{ "uri": "a:c", "blob": "R0hJ" }, { "uri": "a:d", "text": "SktM" }],
+            "messages": [{ "role": "user", "content": { "type": "audio", "data": "TU5P" } }],
+            "structuredContent": { "data": "QUJD" },
+        });
+        let mut without = result.clone();
+        let aside = SetAside::of(&mut without);
+        let taken: Vec<&str> = aside.0.iter().map(|(_, medium)| medium.as_str()).collect();
+        assert_eq!(taken, ["QUJD", "REVG", "R0hJ", "TU5P"]);
+        assert_eq!(without.pointer("/content/1/data"), Some(&json!("")));
+        aside.put_back(&mut without);
+        assert_eq!(without, result);
+    }
+}

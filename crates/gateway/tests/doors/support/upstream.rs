@@ -1,0 +1,104 @@
+//! A server of the Model Context Protocol that answers as it is told, and keeps what it was asked.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, Response};
+use http_body_util::BodyExt as _;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::{AbortHandle, JoinSet};
+
+/// A request that reached the server.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Seen {
+    /// The message in it.
+    pub(crate) fn message(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// A server that runs until it is dropped.
+pub(crate) struct Upstream {
+    pub(crate) url: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    serving: AbortHandle,
+}
+
+impl Upstream {
+    /// A server that answers like this.
+    pub(crate) async fn start(
+        answer: impl Fn(&Seen) -> Response<Body> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let (seen, answer) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::new(answer));
+        let kept = seen.clone();
+        let serving = tokio::spawn(async move {
+            // They end with the server that took them.
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let (kept, answer) = (kept.clone(), answer.clone());
+                let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+                    let (kept, answer) = (kept.clone(), answer.clone());
+                    async move {
+                        let (parts, body) = request.into_parts();
+                        let body = body.collect().await.unwrap().to_bytes();
+                        let text = String::from_utf8(body.into()).unwrap();
+                        let seen = Seen { headers: parts.headers, text };
+                        kept.lock().unwrap().push(seen.clone());
+                        Ok::<_, Infallible>(answer(&seen))
+                    }
+                });
+                let connection = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service);
+                connections.spawn(connection);
+            }
+        });
+        Self { url, seen, serving: serving.abort_handle() }
+    }
+
+    /// Something that listens at this address, and never says a word.
+    pub(crate) fn at(address: std::net::SocketAddr) -> Self {
+        let serving = tokio::spawn(std::future::pending::<()>()).abort_handle();
+        Self { url: format!("http://{address}/mcp"), seen: Arc::default(), serving }
+    }
+
+    /// What it was asked, in order.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// The methods of the messages that it was sent.
+    pub(crate) fn methods(&self) -> Vec<String> {
+        let method = |seen: &Seen| seen.message()["method"].as_str().unwrap_or("-").to_owned();
+        self.seen().iter().map(method).collect()
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// An answer of this kind.
+pub(crate) fn said(status: u16, kind: &str, text: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::builder().status(status);
+    if !kind.is_empty() {
+        response = response.header("content-type", kind);
+    }
+    response.body(text.into()).unwrap()
+}
