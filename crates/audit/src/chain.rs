@@ -1,119 +1,230 @@
 //! The chain as its writer sees it.
 
-use bakerst_model::{Digest, Event, Seq, UnixMillis};
+use std::sync::Arc;
 
+use bakerst_model::{Action, Actor, Detail, Digest, Event, Seq, UnixMillis};
+use serde::Serialize;
+
+use crate::checkpoint::Checkpoint;
 use crate::header::{About, FORMAT, Header, genesis};
-use crate::record::{self, Entry, PrepareError};
-use crate::{LogId, LogKey, Verified};
+use crate::note::{CheckpointKey, NoteError};
+use crate::record::{Draft, PrepareError, seal};
+use crate::tree::{Hash, Tree};
+use crate::{LogId, LogKey, LogKeys, Verified};
 
 /// The last record of a log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Head {
-    /// Its place; 0 while there is only the header.
+    /// Its place.
     pub seq: Seq,
     /// Its mac.
     pub mac: Digest,
 }
 
-/// Where the next record goes, and what it must name.
+/// Where the next record goes, what it must name, and the tree over all before it.
 ///
-/// Preparing changes nothing: a record that could not be written leaves no gap, and the next one
-/// takes its place.
+/// Records are appended to a buffer of the caller's. Until that is written, they can be taken back
+/// by [`Chain::rewind`]: a record that could not be written leaves no gap.
 #[derive(Clone, Debug)]
 pub struct Chain {
-    key: LogKey,
+    keys: LogKeys,
+    signer: Arc<CheckpointKey>,
+    about: About,
     log: LogId,
-    segment: u64,
-    head: Head,
+    at: Mark,
 }
 
-/// An entry that does not continue the chain.
+/// A place in a log to which its chain can go back.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    segment: u64,
+    head: Head,
+    tree: Tree,
+    /// How many records the last checkpoint and what went before it were.
+    checkpointed: u64,
+}
+
+/// Why a log cannot be begun or gone on with.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("record {got} does not continue the log after record {head}")]
-pub struct OutOfOrder {
-    /// The entry's place.
-    pub got: Seq,
-    /// The last record.
-    pub head: Seq,
+pub enum ChainError {
+    /// A record of the log's own cannot be written.
+    #[error(transparent)]
+    Record(#[from] PrepareError),
+    /// Its checkpoints cannot be signed.
+    #[error(transparent)]
+    Signer(#[from] NoteError),
 }
 
 impl Chain {
-    /// Begins a new log. Its header must be written before anything else; the chain stands
-    /// behind it already.
+    /// Begins a new log. Its header is appended to `out`, and the chain stands behind it already.
     ///
     /// # Errors
     /// When what the header says of the machine is too long.
     pub fn begin(
-        key: LogKey,
+        keys: LogKeys,
         log: LogId,
-        about: &About,
+        about: About,
         at: UnixMillis,
-    ) -> Result<(Self, Entry), PrepareError> {
-        let prev = genesis(log, key.id());
-        let header =
-            Header { format: FORMAT, log, segment: 0, key: key.id(), about: about.clone() };
-        let entry = Entry::seal(header.encode(Seq(0), at)?, &key, Seq(0), prev).bounded()?;
-        let head = Head { seq: entry.seq(), mac: entry.mac() };
-        Ok((Self { key, log, segment: 0, head }, entry))
+        out: &mut Vec<u8>,
+    ) -> Result<Self, ChainError> {
+        let key = keys.current().id();
+        let signer = Arc::new(keys.signer(log)?);
+        // The first record is no pair of what it would follow; the genesis stands in its place.
+        let head = Head { seq: Seq(0), mac: genesis(log, key) };
+        let tree = Tree::from(0);
+        let at_start = Mark { segment: 0, head, tree, checkpointed: 0 };
+        let mut chain = Self { keys, signer, about, log, at: at_start };
+        let header = chain.header(0).draft(at)?;
+        chain.put(Seq(0), header.bytes(), out);
+        chain.at.checkpointed = 1;
+        Ok(chain)
     }
 
-    /// Goes on behind a record that a [`Verifier`](crate::Verifier) has found to be the last.
-    #[must_use]
-    pub fn resume(key: LogKey, verified: &Verified) -> Self {
-        let Verified { log, segment, head, .. } = *verified;
-        Self { key, log, segment, head }
-    }
-
-    /// The header of the next segment, which is a record like any other.
+    /// Goes on behind what a [`Verifier`](crate::Verifier) has judged.
     ///
     /// # Errors
-    /// As [`Chain::prepare`].
-    pub fn prepare_segment(&self, about: &About, at: UnixMillis) -> Result<Entry, PrepareError> {
-        let seq = Seq(self.head.seq.0.saturating_add(1));
-        let segment = self.segment.saturating_add(1);
-        let (log, key, about) = (self.log, self.key.id(), about.clone());
-        let header = Header { format: FORMAT, log, segment, key, about };
-        Entry::seal(header.encode(seq, at)?, &self.key, seq, self.head.mac).bounded()
+    /// When the log's name cannot be signed under.
+    pub fn resume(keys: LogKeys, about: About, verified: &Verified) -> Result<Self, ChainError> {
+        let Verified { log, segment, head, tree, checkpointed, .. } = verified;
+        let signer = Arc::new(keys.signer(*log)?);
+        let (segment, head, tree) = (*segment, *head, tree.clone());
+        let at = Mark { segment, head, tree, checkpointed: *checkpointed };
+        Ok(Self { keys, signer, about, log: *log, at })
     }
 
-    /// Notes that the header of the next segment is in the log.
-    ///
-    /// # Errors
-    /// As [`Chain::advance`].
-    pub fn advance_segment(&mut self, written: &Entry) -> Result<(), OutOfOrder> {
-        self.advance(written)?;
-        self.segment = self.segment.saturating_add(1);
-        Ok(())
+    /// Appends a record.
+    pub fn append(&mut self, draft: &Draft, out: &mut Vec<u8>) -> Seq {
+        self.put(self.next(), draft.bytes(), out)
     }
 
-    /// The next record. The caller writes [`Entry::bytes`] and only then calls
-    /// [`Chain::advance`].
-    ///
-    /// The time is taken as it is: clocks may go back, and a log that would not say so would lie.
+    /// Appends the header of the next segment, which is a record like any other. It goes into
+    /// that segment's file.
     ///
     /// # Errors
-    /// When the event is too long for a record.
-    pub fn prepare(&self, at: UnixMillis, event: &Event) -> Result<Entry, PrepareError> {
-        let seq = Seq(self.head.seq.0.saturating_add(1));
-        Entry::seal(record::encode(seq, at, event)?, &self.key, seq, self.head.mac).bounded()
+    /// When what it says of the machine is too long.
+    pub fn begin_segment(
+        &mut self,
+        at: UnixMillis,
+        out: &mut Vec<u8>,
+    ) -> Result<Seq, PrepareError> {
+        let segment = self.at.segment.saturating_add(1);
+        let header = self.header(segment).draft(at)?;
+        self.at.segment = segment;
+        Ok(self.append(&header, out))
     }
 
-    /// Notes that an entry is in the log.
+    /// Appends a signed checkpoint over all records so far; `None` when there is nothing but what
+    /// the last one was over, and that one itself.
     ///
     /// # Errors
-    /// When it does not follow the last record: it was prepared before another was written.
-    pub fn advance(&mut self, written: &Entry) -> Result<(), OutOfOrder> {
-        let (got, head) = (written.seq(), self.head.seq);
-        if written.prev() != self.head.mac || got.0 != head.0.saturating_add(1) {
-            return Err(OutOfOrder { got, head });
+    /// When the checkpoint has no JSON form.
+    pub fn checkpoint(
+        &mut self,
+        at: UnixMillis,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Seq>, PrepareError> {
+        if self.unsigned() == 0 {
+            return Ok(None);
         }
-        self.head = Head { seq: got, mac: written.mac() };
-        Ok(())
+        let note = Checkpoint::sign(&self.signer, &self.at.tree);
+        let detail = CheckpointDetail { size: self.at.tree.end(), note: &note };
+        let draft = system(at, Action::Checkpoint, &detail)?;
+        let seq = self.append(&draft, out);
+        self.at.checkpointed = self.at.tree.end();
+        Ok(Some(seq))
+    }
+
+    /// How many records no checkpoint is over yet, checkpoints themselves aside.
+    #[must_use]
+    pub fn unsigned(&self) -> u64 {
+        self.at.tree.end() - self.at.checkpointed
+    }
+
+    /// Has the log written with another key. The last record of the old one, which goes to
+    /// `ending`, names the new one; the first of the new one is the header of the next segment,
+    /// which goes to `beginning`.
+    ///
+    /// # Errors
+    /// When what the header says of the machine is too long. The old key stays in use then.
+    pub fn rotate(
+        &mut self,
+        next: LogKey,
+        at: UnixMillis,
+        ending: &mut Vec<u8>,
+        beginning: &mut Vec<u8>,
+    ) -> Result<Seq, PrepareError> {
+        let (from, to) = (self.keys.current().id().to_string(), next.id().to_string());
+        let draft = system(at, Action::KeyRotated, &RotationDetail { from, to })?;
+        let (mark, ended) = (self.mark(), ending.len());
+        self.append(&draft, ending);
+        let before = self.keys.clone();
+        self.keys.rotate(next);
+        self.begin_segment(at, beginning).inspect_err(|_| {
+            ending.truncate(ended);
+            self.keys = before;
+            self.rewind(mark);
+        })
+    }
+
+    /// Says of later headers which policy is in force.
+    pub fn set_policy(&mut self, policy: Option<Digest>) {
+        self.about.policy = policy;
     }
 
     /// The last record.
     #[must_use]
     pub fn head(&self) -> Head {
-        self.head
+        self.at.head
     }
+
+    /// Which log.
+    #[must_use]
+    pub fn log(&self) -> LogId {
+        self.log
+    }
+
+    /// This place, to come back to.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        self.at.clone()
+    }
+
+    /// Takes back what was appended since: it was not written.
+    pub fn rewind(&mut self, mark: Mark) {
+        self.at = mark;
+    }
+
+    fn next(&self) -> Seq {
+        Seq(self.at.head.seq.0.saturating_add(1))
+    }
+
+    fn put(&mut self, seq: Seq, draft: &[u8], out: &mut Vec<u8>) -> Seq {
+        let (mac, leaf) = seal(out, self.keys.current(), seq, &self.at.head.mac, draft);
+        self.at.tree.push(leaf);
+        self.at.head = Head { seq, mac };
+        seq
+    }
+
+    fn header(&self, segment: u64) -> Header {
+        let peaks: Vec<Hash> = self.at.tree.peaks().copied().collect();
+        let (key, about) = (self.keys.current().id(), self.about.clone());
+        Header { format: FORMAT, log: self.log, segment, key, about, peaks }
+    }
+}
+
+#[derive(Serialize)]
+struct CheckpointDetail<'n> {
+    size: u64,
+    note: &'n str,
+}
+
+#[derive(Serialize)]
+struct RotationDetail {
+    from: String,
+    to: String,
+}
+
+fn system(at: UnixMillis, action: Action, detail: &impl Serialize) -> Result<Draft, PrepareError> {
+    let detail = Detail::of(detail).map_err(|e| PrepareError::NotJson(e.to_string()))?;
+    Draft::of(at, &Event { action, actor: Actor::system(), conversation: None, detail })
 }

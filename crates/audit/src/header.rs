@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use bakerst_model::{Digest, Seq, UnixMillis};
+use bakerst_model::{Action, Actor, Detail, Digest, Event, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use crate::record::{push_json, push_number};
+use crate::record::Draft;
+use crate::tree::{Hash, Tree};
 use crate::{KeyId, PrepareError, hex};
 
 /// The form of the records described here. A reader that does not know a log's form says so
@@ -21,6 +22,12 @@ impl LogId {
     #[must_use]
     pub fn from_random(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+
+    /// What the log is called in its checkpoints.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!("bakerst/{self}")
     }
 
     /// Reads 32 lower-case hexadecimal digits.
@@ -61,63 +68,78 @@ pub(crate) struct Header {
     pub(crate) segment: u64,
     pub(crate) key: KeyId,
     pub(crate) about: About,
+    /// The tree over all records before this one, so that a segment can be judged, and written
+    /// on, without those before it.
+    pub(crate) peaks: Vec<Hash>,
 }
 
 impl Header {
-    /// Writes the header up to its `detail`, in the shape of any other record.
-    pub(crate) fn encode(&self, seq: Seq, at: UnixMillis) -> Result<Vec<u8>, PrepareError> {
-        let mut out = b"{\"seq\":".to_vec();
-        push_number(&mut out, seq.0);
-        let before = format!(
-            r#","timestamp":"{at}","category":"system","action":"system.segment_begun","actor":{{"name":"system"}},"detail":"#
-        );
-        out.extend_from_slice(before.as_bytes());
-        let Self { format, log, segment, key, about } = self;
-        let detail = Detail {
+    /// The header as a record to be.
+    pub(crate) fn draft(&self, at: UnixMillis) -> Result<Draft, PrepareError> {
+        let Self { format, log, segment, key, about, peaks } = self;
+        let text = HeaderDetail {
             format: *format,
             log: log.to_string(),
             segment: *segment,
             key: key.to_string(),
             host: about.host.clone(),
             policy: about.policy.map(|policy| policy.to_string()),
+            peaks: peaks.iter().map(|peak| hex::text(peak)).collect(),
         };
-        push_json(&mut out, &detail)?;
-        Ok(out)
+        let detail = Detail::of(&text).map_err(|e| PrepareError::NotJson(e.to_string()))?;
+        let (action, actor) = (Action::SegmentBegun, Actor::system());
+        Draft::of(at, &Event { action, actor, conversation: None, detail })
     }
 
     /// Reads a header's line; `None` when it is none.
     pub(crate) fn parse(line: &[u8]) -> Option<Self> {
         let Line { action, detail } = serde_json::from_slice(line).ok()?;
-        if action != "system.segment_begun" {
+        if action != Action::SegmentBegun.as_str() {
             return None;
         }
         let policy = match &detail.policy {
             Some(digits) => Some(Digest::parse_hex(digits)?),
             None => None,
         };
+        let peaks = detail.peaks.iter().map(|peak| hex::parse(peak.as_bytes()));
         Some(Self {
             format: detail.format,
             log: LogId::parse(&detail.log)?,
             segment: detail.segment,
             key: KeyId::parse(&detail.key)?,
             about: About { host: detail.host, policy },
+            peaks: peaks.collect::<Option<_>>()?,
         })
     }
+
+    /// The tree over the records before a header in this place.
+    pub(crate) fn tree(&self, seq: bakerst_model::Seq) -> Option<Tree> {
+        Tree::of_peaks(seq.0, &self.peaks)
+    }
+}
+
+/// Which key the records of a segment were written with, by what its first line claims. Whether
+/// that is true shows when they are judged.
+#[must_use]
+pub fn segment_key(header: &[u8]) -> Option<KeyId> {
+    Header::parse(header).map(|header| header.key)
 }
 
 #[derive(Deserialize)]
 struct Line {
     action: String,
-    detail: Detail,
+    detail: HeaderDetail,
 }
 
 #[derive(Deserialize, Serialize)]
-struct Detail {
+struct HeaderDetail {
     format: u32,
     log: String,
     segment: u64,
     key: String,
     host: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     policy: Option<String>,
+    #[serde(default)]
+    peaks: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! The key of a log.
+//! The keys of a log.
 
 use std::fmt;
 
@@ -6,10 +6,14 @@ use bakerst_model::{Code, Digest, Secret};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::hex;
+use crate::{CheckpointKey, LogId, NoteError, hex};
 
 /// The fewest bytes that a log's key may have.
 const KEY_BYTES_MIN: usize = 32;
+
+/// What macs are made for. It keeps them apart from all others that a key may ever make, and is
+/// just as long that everything to be signed fits one block.
+const PURPOSE: &[u8; 15] = b"bakerst record2";
 
 /// Tells keys apart without giving them away: the start of a digest.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -79,11 +83,16 @@ impl LogKey {
         self.id
     }
 
-    /// The mac over one record: its length, then its bytes.
-    pub(crate) fn mac(&self, signed: &[u8]) -> Digest {
+    /// The mac over one record: what it is for, the record's length and its hash.
+    pub(crate) fn mac(&self, bytes: usize, hash: &[u8; 32]) -> Digest {
+        let mut signed = [0; PURPOSE.len() + 8 + 32];
+        let (purpose, rest) = signed.split_at_mut(PURPOSE.len());
+        let (length, digest) = rest.split_at_mut(8);
+        purpose.copy_from_slice(PURPOSE);
+        length.copy_from_slice(&(bytes as u64).to_be_bytes());
+        digest.copy_from_slice(hash);
         let mut mac = self.mac.clone();
-        mac.update(&(signed.len() as u64).to_be_bytes());
-        mac.update(signed);
+        mac.update(&signed);
         Digest::from_bytes(mac.finalize().into_bytes().into())
     }
 }
@@ -94,9 +103,60 @@ impl fmt::Debug for LogKey {
     }
 }
 
+/// All keys that a log was ever written with, and the one that signs its checkpoints. The last is
+/// the one that it is written with now.
+#[derive(Clone, Debug)]
+pub struct LogKeys {
+    earlier: Vec<LogKey>,
+    current: LogKey,
+    signing: Secret,
+}
+
+impl LogKeys {
+    /// A log that has had one key so far. `signing` is a seed for Ed25519: 32 random bytes.
+    #[must_use]
+    pub fn new(current: LogKey, signing: Secret) -> Self {
+        Self { earlier: Vec::new(), current, signing }
+    }
+
+    /// Has the log written with another key from now on.
+    pub fn rotate(&mut self, next: LogKey) {
+        self.earlier.push(std::mem::replace(&mut self.current, next));
+    }
+
+    /// The key that the log is written with.
+    #[must_use]
+    pub fn current(&self) -> &LogKey {
+        &self.current
+    }
+
+    /// The key of this id, if it is among these.
+    #[must_use]
+    pub fn find(&self, id: KeyId) -> Option<&LogKey> {
+        self.all().find(|key| key.id() == id)
+    }
+
+    /// All of them, the current one first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &LogKey> {
+        std::iter::once(&self.current).chain(self.earlier.iter().rev())
+    }
+
+    /// The key that signs the checkpoints of this log.
+    ///
+    /// # Errors
+    /// When the secret for it is none.
+    pub fn signer(&self, log: LogId) -> Result<CheckpointKey, NoteError> {
+        CheckpointKey::new(&self.signing, &log.origin())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn key(byte: u8) -> LogKey {
+        LogKey::new(&Secret::new(vec![byte; 32])).unwrap()
+    }
 
     #[test]
     fn a_key_is_long_enough_and_does_not_print() {
@@ -105,19 +165,17 @@ mod tests {
             short.to_string(),
             "the key of the log is 31 bytes long, at least 32 are needed"
         );
-        let key = LogKey::new(&Secret::new(vec![7; 32])).unwrap();
+        let key = key(7);
         assert_eq!(format!("{key:?}"), format!("LogKey({})", key.id()));
         assert_eq!(KeyId::parse(&key.id().to_string()), Some(key.id()));
     }
 
     #[test]
-    fn a_mac_is_hmac_sha256_over_length_and_bytes() {
-        // Computed apart: printf '\0\0\0\0\0\0\0\3abc' | openssl dgst -sha256 -mac HMAC
-        // with 32 bytes of 0x07 as the key.
-        let key = LogKey::new(&Secret::new(vec![7; 32])).unwrap();
-        assert_eq!(
-            key.mac(b"abc").to_string(),
-            "5d94cf78b32361191eaa6ec0faacbefa0c583c0a06446429423f475d1ceae8ba"
-        );
+    fn keys_are_found_after_they_were_replaced() {
+        let mut keys = LogKeys::new(key(1), Secret::new(vec![9; 32]));
+        keys.rotate(key(2));
+        assert_eq!(keys.current().id(), key(2).id());
+        assert_eq!(keys.find(key(1).id()).map(LogKey::id), Some(key(1).id()));
+        assert!(keys.find(key(3).id()).is_none());
     }
 }

@@ -5,12 +5,17 @@ use memchr::memchr;
 
 use crate::hex;
 
+/// How every record begins.
+pub(crate) const SEQ: &[u8] = b"{\"seq\":";
 /// What stands before the previous record's mac.
 pub(crate) const PREV: &[u8] = b",\"prev\":\"";
 /// What stands before a record's own mac; everything up to here is signed.
 pub(crate) const MAC: &[u8] = b",\"mac\":\"";
+/// How every record ends, before the line end.
+pub(crate) const END: &[u8] = b"\"}";
 
 const DIGEST_DIGITS: usize = 64;
+const TIMESTAMP_BYTES: usize = 24;
 
 /// A line in the shape of a record. Its mac has not been checked yet.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,24 +28,40 @@ pub struct RecordLine<'l> {
     pub mac: Digest,
     /// What the mac is over.
     pub signed: &'l [u8],
+    /// What follows it, without the line end.
+    pub(crate) rest: &'l [u8],
 }
 
 impl<'l> RecordLine<'l> {
     /// Reads a line with its line end; `None` when it has not the shape of a record.
     #[must_use]
     pub fn parse(line: &'l [u8]) -> Option<Self> {
-        let (body, mac) = split_digits(line.strip_suffix(b"\"}\n")?)?;
+        let line = line.strip_suffix(b"\n")?;
+        let (body, mac) = split_digits(line.strip_suffix(END)?)?;
         let signed = body.strip_suffix(MAC)?;
         let (body, prev) = split_digits(signed.strip_suffix(b"\"")?)?;
         let body = body.strip_suffix(PREV)?;
-        Some(Self { seq: seq_of(body)?, prev, mac, signed })
+        let rest = line.get(signed.len()..)?;
+        Some(Self { seq: seq_of(body)?, prev, mac, signed, rest })
+    }
+
+    /// What happened, for records of the category `system`: `segment_begun`, `checkpoint` and so
+    /// on. Nothing that anybody else can have written stands before it in a record.
+    pub(crate) fn system_action(&self) -> Option<&'l [u8]> {
+        let from_time = self.signed.get(SEQ.len()..)?;
+        let from_time = from_time.get(memchr(b',', from_time.get(..21)?)?..)?;
+        let from_time = from_time.strip_prefix(b",\"timestamp\":\"")?;
+        let from_category = from_time.get(TIMESTAMP_BYTES..)?;
+        let action = from_category
+            .strip_prefix(b"\",\"category\":\"system\",\"action\":\"system.".as_slice())?;
+        action.get(..memchr(b'"', action)?)
     }
 }
 
 /// The place that a line claims, read off its start.
 #[must_use]
 pub fn seq_of(line: &[u8]) -> Option<Seq> {
-    parse_number(line.strip_prefix(b"{\"seq\":")?).map(|(seq, _)| Seq(seq))
+    parse_number(line.strip_prefix(SEQ)?).map(Seq)
 }
 
 fn split_digits(bytes: &[u8]) -> Option<(&[u8], Digest)> {
@@ -48,16 +69,20 @@ fn split_digits(bytes: &[u8]) -> Option<(&[u8], Digest)> {
     Some((before, Digest::from_bytes(hex::parse(digits)?)))
 }
 
-/// Digits up to a comma, without leading zeros: one way to write each number.
-fn parse_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let (digits, rest) =
-        bytes.split_at_checked(memchr(b',', bytes.get(..21.min(bytes.len()))?)?)?;
+/// Digits up to a comma.
+fn parse_number(bytes: &[u8]) -> Option<u64> {
+    let start = bytes.get(..21.min(bytes.len()))?;
+    parse_decimal(start.get(..memchr(b',', start)?)?)
+}
+
+/// A number without leading zeros: there is one way to write each.
+pub(crate) fn parse_decimal(digits: &[u8]) -> Option<u64> {
     let canonical = matches!(digits, [b'0'] | [b'1'..=b'9', ..]);
     let number = digits.iter().try_fold(0_u64, |number, digit| match digit {
         b'0'..=b'9' => number.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
         _ => None,
     });
-    canonical.then_some((number?, rest))
+    number.filter(|_| canonical)
 }
 
 /// The whole lines at the start of `bytes`; [`Lines::rest`] is what follows the last line end.
@@ -104,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_number_has_one_spelling() {
-        let parsed = |text: &str| parse_number(text.as_bytes()).map(|(number, _)| number);
+        let parsed = |text: &str| parse_number(text.as_bytes());
         assert_eq!(parsed("0,"), Some(0));
         assert_eq!(parsed("18446744073709551615,"), Some(u64::MAX));
         for wrong in ["", ",", "1", "01,", "+1,", "-1,", "1 ,", "18446744073709551616,"] {

@@ -1,115 +1,64 @@
 //! The chain as its reader sees it.
 
-use std::fmt;
+use bakerst_model::{Digest, Seq};
 
-use bakerst_model::{Code, Seq};
-
+use crate::checkpoint::Checkpoint;
+use crate::fault::{Fault, FaultKind};
 use crate::header::{FORMAT, Header, genesis};
-use crate::{Head, LogId, LogKey, RECORD_BYTES_MAX, RecordLine};
-
-/// What is wrong with a log, as far as can be told from the records around the place.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum FaultKind {
-    /// A record's bytes are not those that were signed.
-    Edited,
-    /// Records that were there are gone.
-    Removed,
-    /// A line was put in: a forged one, a copy, or a record of another log.
-    Inserted,
-    /// Genuine records stand in another order than they were written in.
-    Reordered,
-    /// The log was written with another key.
-    WrongKey,
-    /// The last line has no end: a write was cut short.
-    Torn,
-    /// A line that no log of this form can hold.
-    NotARecord,
-    /// The header names a form of records that is not known here.
-    UnknownFormat,
-}
-
-impl FaultKind {
-    /// The kind in one word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Edited => "edited",
-            Self::Removed => "removed",
-            Self::Inserted => "inserted",
-            Self::Reordered => "reordered",
-            Self::WrongKey => "wrong-key",
-            Self::Torn => "torn",
-            Self::NotARecord => "not-a-record",
-            Self::UnknownFormat => "unknown-format",
-        }
-    }
-}
-
-impl fmt::Display for FaultKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Edited => "it was changed after it was written",
-            Self::Removed => "it was removed",
-            Self::Inserted => "another line was put in its place",
-            Self::Reordered => "records stand in another order than they were written in",
-            Self::WrongKey => "the log was written with another key",
-            Self::Torn => "the line has no end",
-            Self::NotARecord => "the line is not a record",
-            Self::UnknownFormat => "the form of the records is not known",
-        })
-    }
-}
-
-/// The first place where a log does not verify. Nothing from there on can be trusted.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("line {line}, where record {seq} belongs: {kind}")]
-pub struct Fault {
-    /// The line, counted from 1.
-    pub line: u64,
-    /// Where the line begins, in bytes.
-    pub offset: u64,
-    /// The record that belongs there.
-    pub seq: Seq,
-    /// What is wrong.
-    pub kind: FaultKind,
-}
-
-impl Fault {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> Code {
-        match self.kind {
-            FaultKind::WrongKey => Code::LogKeyMissing,
-            _ => Code::LogTampered,
-        }
-    }
-}
+use crate::judge::{Meaning, Piece, Trust, Unclear};
+use crate::note::{NoteError, PublicKey};
+use crate::record::hash;
+use crate::tree::{Hash, Tree};
+use crate::{Head, KeyId, LogId, RECORD_BYTES_MAX, RecordLine};
 
 /// What was verified.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Verified {
     /// Which log.
     pub log: LogId,
     /// The first record that was judged: 0, or the header of a later segment.
     pub first: Seq,
+    /// The record that the first one says it follows.
+    pub prev: Digest,
     /// Which segment the last record is in, counted from 0.
     pub segment: u64,
-    /// Its last record.
+    /// The key that the last record was written with.
+    pub key: KeyId,
+    /// The last record.
     pub head: Head,
+    /// The tree over all records.
+    pub tree: Tree,
+    /// How many records the last checkpoint and what went before it were.
+    pub checkpointed: u64,
+    /// The last checkpoint that the records agree with, in the log or given.
+    pub checkpoint: Option<Checkpoint>,
+    /// How many checkpoints the records agree with.
+    pub checkpoints: u64,
     /// How many bytes its records take.
     pub bytes: u64,
 }
 
-/// Judges a log line by line, holding no more than the last record's mac.
+impl Verified {
+    /// The records before this one are vouched for by a signed checkpoint.
+    #[must_use]
+    pub fn signed(&self) -> u64 {
+        self.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size)
+    }
+}
+
+/// Judges a log in order, holding no more than the last record's mac and the tree's peaks: line by
+/// line, or in [pieces](Piece) that were judged by themselves.
 ///
 /// When a line does not fit, the next one is looked at too before the verdict: it tells a record
 /// that was changed from one that was put in or taken out.
 #[derive(Debug)]
 pub struct Verifier {
-    key: LogKey,
+    trust: Trust,
     /// Where it begins: at the first record of all, or at that of a later segment.
     first: Seq,
     begun: Option<Begun>,
+    /// Checkpoints that the log must agree with, the smallest last.
+    given: Vec<Checkpoint>,
     /// Whether the next line must be a segment's header.
     at_header: bool,
     lines: u64,
@@ -118,11 +67,19 @@ pub struct Verifier {
 }
 
 /// How far the log has been judged.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Begun {
     log: LogId,
     segment: u64,
+    key: KeyId,
+    signers: Vec<PublicKey>,
+    prev: Digest,
     head: Head,
+    tree: Tree,
+    rotated_to: Option<KeyId>,
+    checkpointed: u64,
+    checkpoint: Option<Checkpoint>,
+    checkpoints: u64,
 }
 
 /// A line that does not fit, until the next one has been seen.
@@ -139,21 +96,79 @@ enum Suspect {
 impl Verifier {
     /// Begins with a log's first line.
     #[must_use]
-    pub fn new(key: LogKey) -> Self {
-        Self::from_segment(key, Seq(0))
+    pub fn new(trust: Trust) -> Self {
+        Self::from_segment(trust, Seq(0))
     }
 
     /// Begins with the header of a later segment, whose number is `first`. What went before it is
-    /// taken as the header says: its `prev` is the last record of the segment before.
+    /// taken as the header says.
     #[must_use]
-    pub fn from_segment(key: LogKey, first: Seq) -> Self {
-        let (begun, suspect) = (None, None);
-        Self { key, first, begun, at_header: true, lines: 0, bytes: 0, suspect }
+    pub fn from_segment(trust: Trust, first: Seq) -> Self {
+        Self {
+            trust,
+            first,
+            begun: None,
+            given: Vec::new(),
+            at_header: true,
+            lines: 0,
+            bytes: 0,
+            suspect: None,
+        }
+    }
+
+    /// Holds the log against checkpoints that were kept elsewhere. Those over fewer records than
+    /// went before the first one here cannot be checked, and are handed back.
+    pub fn hold_against(&mut self, mut given: Vec<Checkpoint>) -> Vec<Checkpoint> {
+        given.sort_by_key(|checkpoint| std::cmp::Reverse(checkpoint.size));
+        let checkable = given.partition_point(|checkpoint| checkpoint.size >= self.first.0);
+        let too_old = given.split_off(checkable);
+        self.given = given;
+        too_old
     }
 
     /// Says that the lines that follow are those of the next segment.
     pub fn next_segment(&mut self) {
         self.at_header = true;
+    }
+
+    /// Joins a piece to what was judged before. Whether it fits; when it does not, nothing has
+    /// happened, and its lines are to be handed in one by one, which tells why.
+    ///
+    /// A piece over which a given checkpoint ends is handed back too, to be taken line by line.
+    #[must_use]
+    pub fn piece(&mut self, piece: &Piece) -> bool {
+        let expected = self.expected();
+        let end = piece.tree.end();
+        let ends_inside = self.given.last().is_some_and(|given| given.size <= end);
+        let in_place = piece.first == expected && self.at_header == piece.header.is_some();
+        if self.suspect.is_some() || ends_inside || !in_place {
+            return false;
+        }
+        let joined = match (&piece.header, &self.begun) {
+            (Some(header), _) => self.join_header(header, piece.first, piece.prev).ok(),
+            (None, Some(begun)) if begun.rotated_to.is_none() && piece.prev == begun.head.mac => {
+                Some(begun.clone()).filter(|begun| begun.key == piece.key)
+            }
+            (None, _) => None,
+        };
+        let Some(mut begun) = joined else { return false };
+        for (part, checkpoint) in &piece.checkpoints {
+            let mut tree = begun.tree.clone();
+            if !tree.join(part) || tree.root() != checkpoint.root {
+                return false;
+            }
+            begun.agree(checkpoint.clone());
+            begun.checkpointed = checkpoint.size + 1;
+        }
+        if !begun.tree.join(&piece.tree) {
+            return false;
+        }
+        (begun.head, begun.rotated_to) = (piece.head, piece.rotated_to);
+        self.begun = Some(begun);
+        self.at_header = false;
+        self.lines += piece.lines;
+        self.bytes += piece.bytes;
+        true
     }
 
     /// Judges the next line, which has its line end. A reader hands out the start of a line that
@@ -164,47 +179,56 @@ impl Verifier {
     /// The verifier is of no use afterwards.
     pub fn record(&mut self, line: &[u8]) -> Result<(), Fault> {
         let parsed = RecordLine::parse(line).filter(|_| line.len() <= RECORD_BYTES_MAX);
-        let genuine = parsed.filter(|record| self.key.mac(record.signed) == record.mac);
+        let genuine = parsed.and_then(|record| Some((record, self.genuine(line, &record)?)));
         if let Some(suspect) = self.suspect {
-            return Err(self.fault(self.kind(suspect, genuine.as_ref())));
+            let next = genuine.as_ref().map(|(record, _)| record);
+            return Err(self.fault(self.kind(suspect, next)));
         }
-        let Some(record) = genuine else {
+        let Some((record, leaf)) = genuine else {
             return self.suspect(line, parsed.is_some());
         };
         let fits = match &self.begun {
             None => record.seq == self.first,
-            Some(begun) => follows(&record, begun.head),
+            Some(begun) => record.follows(begun.head),
         };
         if !fits {
             self.suspect = Some(Suspect::Misplaced(record.seq));
             return Ok(());
         }
-        let head = Head { seq: record.seq, mac: record.mac };
-        if std::mem::take(&mut self.at_header) {
-            self.begin(line, &record)?;
-        }
-        if let Some(begun) = &mut self.begun {
-            begun.head = head;
-        }
+        self.accept(line, &record, leaf)?;
         self.lines += 1;
         self.bytes += line.len() as u64;
-        Ok(())
+        self.check_given()
     }
 
     /// Ends the log.
     ///
     /// # Errors
-    /// When its last line does not verify, or when there was not even a header.
+    /// When its last line does not verify, when there was not even a header, or when a checkpoint
+    /// vouches for more.
     pub fn finish(self) -> Result<Verified, Fault> {
         if let Some(suspect) = self.suspect {
             return Err(self.fault(self.kind(suspect, None)));
         }
-        match self.begun {
-            Some(Begun { log, segment, head }) => {
-                Ok(Verified { log, first: self.first, segment, head, bytes: self.bytes })
-            }
-            None => Err(self.fault(FaultKind::Removed)),
+        if self.begun.is_some() && !self.given.is_empty() {
+            return Err(self.fault(FaultKind::Cut));
         }
+        let removed = self.fault(FaultKind::Removed);
+        let Self { first, bytes, begun, .. } = self;
+        let begun = begun.ok_or(removed)?;
+        Ok(Verified {
+            log: begun.log,
+            first,
+            prev: begun.prev,
+            segment: begun.segment,
+            key: begun.key,
+            head: begun.head,
+            tree: begun.tree,
+            checkpointed: begun.checkpointed,
+            checkpoint: begun.checkpoint,
+            checkpoints: begun.checkpoints,
+            bytes,
+        })
     }
 
     /// How far the log verifies: the number of bytes before the first line that does not fit.
@@ -216,26 +240,126 @@ impl Verifier {
     /// The record that belongs next.
     #[must_use]
     pub fn expected(&self) -> Seq {
-        self.begun.map_or(self.first, |begun| Seq(begun.head.seq.0.saturating_add(1)))
+        self.begun.as_ref().map_or(self.first, |begun| Seq(begun.head.seq.0.saturating_add(1)))
     }
 
-    fn begin(&mut self, line: &[u8], record: &RecordLine<'_>) -> Result<(), Fault> {
-        let Some(header) = Header::parse(line) else {
-            return Err(self.fault(FaultKind::NotARecord));
+    /// The leaf of a line whose mac is right, or cannot be checked. A header names its own key.
+    fn genuine(&self, line: &[u8], record: &RecordLine<'_>) -> Option<Hash> {
+        let header = record.system_action() == Some(b"segment_begun");
+        let id = match &self.begun {
+            _ if header => Some(Header::parse(line)?.key),
+            Some(begun) => Some(begun.key),
+            None => None,
         };
+        let by = |key| {
+            let hashed = hash(record.signed, record.rest, key);
+            hashed.mac.is_none_or(|mac| mac == record.mac).then_some(hashed.leaf)
+        };
+        match id {
+            Some(id) => by(self.trust.key(id)?),
+            None => self.trust.any_key().find_map(by),
+        }
+    }
+
+    /// Takes a genuine record that belongs here.
+    fn accept(&mut self, line: &[u8], record: &RecordLine<'_>, leaf: Hash) -> Result<(), Fault> {
+        let signers = self.begun.as_ref().map_or(&[][..], |begun| &begun.signers);
+        let meaning = match record.system_action() {
+            None => Meaning::Plain,
+            Some(action) => {
+                Meaning::read(action, line, record.seq, signers).map_err(|unclear| {
+                    self.fault(match unclear {
+                        Unclear::NotARecord => FaultKind::NotARecord,
+                        Unclear::Note(NoteError::Unsigned) => FaultKind::WrongKey,
+                        Unclear::Note(_) => FaultKind::Edited,
+                    })
+                })?
+            }
+        };
+        if let Meaning::Header(header) = &meaning {
+            if !std::mem::take(&mut self.at_header) {
+                return Err(self.fault(FaultKind::Inserted));
+            }
+            let joined = self.join_header(header, record.seq, record.prev);
+            self.begun = Some(joined.map_err(|kind| match kind {
+                FaultKind::Rewritten => self.rewritten(),
+                kind => self.fault(kind),
+            })?);
+        }
+        let (not_a_record, rewritten) = (self.fault(FaultKind::NotARecord), self.rewritten());
+        let Some(begun) = self.begun.as_mut().filter(|_| !self.at_header) else {
+            return Err(not_a_record);
+        };
+        match meaning {
+            Meaning::Header(_) => {}
+            _ if begun.rotated_to.is_some() => return Err(not_a_record),
+            Meaning::Plain => {}
+            Meaning::Rotation(to) => begun.rotated_to = Some(to),
+            Meaning::Checkpoint(checkpoint) => {
+                if checkpoint.root != begun.tree.root() {
+                    return Err(rewritten);
+                }
+                begun.checkpointed = checkpoint.size + 1;
+                begun.agree(checkpoint);
+            }
+        }
+        begun.tree.push(leaf);
+        begun.head = Head { seq: record.seq, mac: record.mac };
+        Ok(())
+    }
+
+    /// The state behind a header in this place, but for the header itself.
+    fn join_header(&self, header: &Header, seq: Seq, prev: Digest) -> Result<Begun, FaultKind> {
         if header.format != FORMAT {
-            return Err(self.fault(FaultKind::UnknownFormat));
+            return Err(FaultKind::UnknownFormat);
         }
-        let Header { log, segment, .. } = header;
-        let in_place = match &self.begun {
-            Some(begun) => log == begun.log && segment == begun.segment.saturating_add(1),
-            None if record.seq == Seq(0) => record.prev == genesis(log, self.key.id()),
-            None => true,
+        let Header { log, segment, key, .. } = *header;
+        let tree = header.tree(seq).ok_or(FaultKind::NotARecord)?;
+        let Some(before) = &self.begun else {
+            if seq == Seq(0) && prev != genesis(log, key) {
+                return Err(FaultKind::Edited);
+            }
+            // A log is begun with nothing to be signed; later on, a checkpoint is near.
+            let checkpointed = if seq == Seq(0) { 1 } else { seq.0 };
+            return Ok(Begun {
+                log,
+                segment,
+                key,
+                signers: self.trust.signers(log),
+                prev,
+                head: Head { seq, mac: prev },
+                tree,
+                rotated_to: None,
+                checkpointed,
+                checkpoint: None,
+                checkpoints: 0,
+            });
         };
-        if !in_place {
-            return Err(self.fault(FaultKind::Edited));
+        let goes_on = log == before.log
+            && segment == before.segment.saturating_add(1)
+            && key == before.rotated_to.unwrap_or(before.key)
+            && prev == before.head.mac;
+        match goes_on {
+            true if tree != before.tree => Err(FaultKind::Rewritten),
+            true => Ok(Begun { segment, key, rotated_to: None, ..before.clone() }),
+            false => Err(FaultKind::Edited),
         }
-        self.begun = Some(Begun { log, segment, head: Head { seq: record.seq, mac: record.mac } });
+    }
+
+    /// Holds the tree against given checkpoints over just as many records.
+    fn check_given(&mut self) -> Result<(), Fault> {
+        let Some(begun) = &mut self.begun else { return Ok(()) };
+        let size = begun.tree.end();
+        while let Some(given) = self.given.pop_if(|given| given.size <= size) {
+            if given.size < size {
+                // Its place has gone by before the first line here.
+                continue;
+            }
+            if given.root != begun.tree.root() {
+                return Err(self.rewritten());
+            }
+            begun.agree(given);
+        }
         Ok(())
     }
 
@@ -244,11 +368,13 @@ impl Verifier {
         if !line.ends_with(b"\n") && line.len() <= RECORD_BYTES_MAX {
             return Err(self.fault(FaultKind::Torn));
         }
-        if let (None, Some(header)) = (&self.begun, Header::parse(line)) {
+        if self.at_header
+            && let Some(header) = Header::parse(line)
+        {
             if header.format != FORMAT {
                 return Err(self.fault(FaultKind::UnknownFormat));
             }
-            if header.key != self.key.id() {
+            if self.trust.key(header.key).is_none() {
                 return Err(self.fault(FaultKind::WrongKey));
             }
         }
@@ -259,7 +385,7 @@ impl Verifier {
     fn kind(&self, suspect: Suspect, next: Option<&RecordLine<'_>>) -> FaultKind {
         let expected = self.expected();
         let next_fits = next.is_some_and(|next| match &self.begun {
-            Some(begun) => follows(next, begun.head),
+            Some(begun) => next.follows(begun.head),
             None => next.seq == expected,
         });
         let next_passes_over_one =
@@ -276,11 +402,33 @@ impl Verifier {
         }
     }
 
+    /// The tree is not that which was signed: a record is another since the last checkpoint that
+    /// was right.
+    fn rewritten(&self) -> Fault {
+        let signed = self.begun.as_ref().and_then(|begun| begun.checkpoint.as_ref());
+        let seq = Seq(signed.map_or(self.first.0, |checkpoint| checkpoint.size));
+        let until = Some(Seq(self.expected().0.saturating_sub(1)));
+        Fault { seq, until, ..self.fault(FaultKind::Rewritten) }
+    }
+
     fn fault(&self, kind: FaultKind) -> Fault {
-        Fault { line: self.lines + 1, offset: self.bytes, seq: self.expected(), kind }
+        let (line, seq) = (self.lines + 1, self.expected());
+        Fault { line, offset: self.bytes, seq, until: None, kind }
     }
 }
 
-fn follows(record: &RecordLine<'_>, head: Head) -> bool {
-    record.seq.0 == head.seq.0.saturating_add(1) && record.prev == head.mac
+impl Begun {
+    fn agree(&mut self, checkpoint: Checkpoint) {
+        self.checkpoints += 1;
+        if self.checkpoint.as_ref().is_none_or(|last| last.size <= checkpoint.size) {
+            self.checkpoint = Some(checkpoint);
+        }
+    }
+}
+
+impl RecordLine<'_> {
+    /// Whether the record is the one after this one.
+    pub(crate) fn follows(&self, head: Head) -> bool {
+        self.seq.0 == head.seq.0.saturating_add(1) && self.prev == head.mac
+    }
 }

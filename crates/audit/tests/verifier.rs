@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bakerst_audit::{
-    About, Chain, Entry, Fault, FaultKind, LogId, LogKey, RECORD_BYTES_MAX, Verified, Verifier,
+    About, Chain, DETAIL_BYTES_MAX, Draft, Fault, FaultKind, LogId, LogKey, LogKeys,
+    RECORD_BYTES_MAX, Trust, Verified, Verifier,
 };
 use bakerst_model::{
     Action, Actor, Code, ConversationId, Detail, Event, Secret, Seq, UnixMillis, UserId,
@@ -16,6 +17,10 @@ fn key(byte: u8) -> LogKey {
     LogKey::new(&Secret::new(vec![byte; 32])).unwrap()
 }
 
+fn keys(byte: u8) -> LogKeys {
+    LogKeys::new(key(byte), Secret::new(vec![9; 32]))
+}
+
 fn event(detail: &impl serde::Serialize) -> Event {
     Event {
         action: Action::ToolAllowed,
@@ -25,27 +30,33 @@ fn event(detail: &impl serde::Serialize) -> Event {
     }
 }
 
-fn begin(id: u8, key: &LogKey) -> (Chain, Entry) {
-    let (log, about) = (LogId::from_random([id; 16]), About::default());
-    Chain::begin(key.clone(), log, &about, UnixMillis(0)).unwrap()
+fn draft(at: u64, detail: &impl serde::Serialize) -> Draft {
+    Draft::of(UnixMillis(at), &event(detail)).unwrap()
+}
+
+fn begin(id: u8, keys: LogKeys, out: &mut Vec<u8>) -> Chain {
+    let log = LogId::from_random([id; 16]);
+    Chain::begin(keys, log, About::default(), UnixMillis(0), out).unwrap()
+}
+
+fn split(bytes: &[u8]) -> Vec<Vec<u8>> {
+    bakerst_audit::lines(bytes).map(<[u8]>::to_vec).collect()
 }
 
 /// The lines of a log with a header and `events` events.
-fn log(id: u8, key: &LogKey, events: u64) -> Vec<Vec<u8>> {
-    let (mut chain, header) = begin(id, key);
-    let mut lines = vec![header.bytes().to_vec()];
+fn log(id: u8, byte: u8, events: u64) -> Vec<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut chain = begin(id, keys(byte), &mut out);
     for n in 1..=events {
         // The clock goes back now and then.
-        let at = UnixMillis(1_771_925_400_000 + n % 3);
-        let entry = chain.prepare(at, &event(&json!({ "n": n }))).unwrap();
-        chain.advance(&entry).unwrap();
-        lines.push(entry.bytes().to_vec());
+        let at = 1_771_925_400_000 + n % 3;
+        assert_eq!(chain.append(&draft(at, &json!({ "n": n })), &mut out), Seq(n));
     }
-    lines
+    split(&out)
 }
 
-fn verify(key: &LogKey, bytes: &[u8]) -> Result<Verified, Fault> {
-    let mut verifier = Verifier::new(key.clone());
+fn verify_by(trust: Trust, bytes: &[u8]) -> Result<Verified, Fault> {
+    let mut verifier = Verifier::new(trust);
     let mut lines = bakerst_audit::lines(bytes);
     lines.by_ref().try_for_each(|line| verifier.record(line))?;
     if !lines.rest().is_empty() {
@@ -54,11 +65,15 @@ fn verify(key: &LogKey, bytes: &[u8]) -> Result<Verified, Fault> {
     verifier.finish()
 }
 
+fn verify(byte: u8, bytes: &[u8]) -> Result<Verified, Fault> {
+    verify_by(Trust::keys(keys(byte)), bytes)
+}
+
 #[track_caller]
 fn check(tamper: impl FnOnce(&mut Vec<Vec<u8>>), seq: u64, kind: FaultKind) {
-    let mut lines = log(1, &key(1), 9);
+    let mut lines = log(1, 1, 9);
     tamper(&mut lines);
-    let fault = verify(&key(1), &lines.concat()).unwrap_err();
+    let fault = verify(1, &lines.concat()).unwrap_err();
     assert_eq!((fault.seq, fault.kind), (Seq(seq), kind), "{fault}");
 }
 
@@ -70,7 +85,7 @@ fn replace(line: &mut Vec<u8>, from: &str, to: &str) {
 
 #[test]
 fn a_log_reads_as_lines_of_json() {
-    let lines = log(1, &key(1), 1);
+    let lines = log(1, 1, 1);
     let header: serde_json::Value = serde_json::from_slice(&lines[0]).unwrap();
     assert_eq!(header["action"], "system.segment_begun");
     assert_eq!(header["detail"]["log"], "01".repeat(16));
@@ -84,8 +99,8 @@ fn a_log_reads_as_lines_of_json() {
 #[test]
 fn an_untouched_log_verifies() {
     for events in [0, 1, 100] {
-        let bytes = log(1, &key(1), events).concat();
-        let verified = verify(&key(1), &bytes).unwrap();
+        let bytes = log(1, 1, events).concat();
+        let verified = verify(1, &bytes).unwrap();
         assert_eq!((verified.head.seq, verified.bytes), (Seq(events), bytes.len() as u64));
         assert_eq!(verified.log, LogId::from_random([1; 16]));
     }
@@ -118,7 +133,7 @@ fn what_was_inserted_is_named() {
     check(|log| log.push(log[9].clone()), 10, FaultKind::Inserted);
     check(|log| log.insert(1, log[0].clone()), 1, FaultKind::Inserted);
     check(|log| log.insert(5, b"\n".to_vec()), 5, FaultKind::Inserted);
-    let forged = log(1, &key(2), 9).remove(5);
+    let forged = log(1, 2, 9).remove(5);
     check(|log| log.insert(5, forged.clone()), 5, FaultKind::Inserted);
     check(|log| log[5] = forged, 5, FaultKind::Edited);
     check(|log| log.push(b"{}\n".to_vec()), 10, FaultKind::NotARecord);
@@ -136,7 +151,7 @@ fn what_was_reordered_is_named() {
 #[test]
 fn another_logs_records_are_no_records_of_this() {
     // The same key, another log: genuine macs, but nothing here that they follow.
-    let other = log(2, &key(1), 20);
+    let other = log(2, 1, 20);
     check(|log| log[5] = other[5].clone(), 5, FaultKind::Inserted);
     check(|log| log.insert(5, other[5].clone()), 5, FaultKind::Inserted);
     check(|log| log.splice(5.., other[5..].iter().cloned()).for_each(drop), 5, FaultKind::Inserted);
@@ -153,49 +168,63 @@ fn a_torn_line_and_an_endless_one_are_named() {
 
 #[test]
 fn a_log_of_another_key_says_so() {
-    let bytes = log(1, &key(1), 3).concat();
-    let fault = verify(&key(2), &bytes).unwrap_err();
+    let bytes = log(1, 1, 3).concat();
+    let fault = verify(2, &bytes).unwrap_err();
     assert_eq!((fault.kind, fault.code()), (FaultKind::WrongKey, Code::LogKeyMissing));
     assert_eq!(
         fault.to_string(),
-        "line 1, where record 0 belongs: the log was written with another key"
+        "line 1, where record 0 belongs: it was written or signed with another key"
     );
-    let mut lines = log(1, &key(1), 3);
+    let mut lines = log(1, 1, 3);
     replace(&mut lines[0], "\"format\":2", "\"format\":7");
-    assert_eq!(verify(&key(1), &lines.concat()).unwrap_err().kind, FaultKind::UnknownFormat);
+    assert_eq!(verify(1, &lines.concat()).unwrap_err().kind, FaultKind::UnknownFormat);
 }
 
 #[test]
-fn entries_advance_only_in_order() {
-    let (mut chain, _) = begin(1, &key(1));
-    let first = chain.prepare(UnixMillis(1), &event(&json!({}))).unwrap();
-    let rival = chain.prepare(UnixMillis(2), &event(&json!({}))).unwrap();
-    chain.advance(&first).unwrap();
-    let refused = chain.advance(&rival).unwrap_err();
-    assert_eq!(refused.to_string(), "record 1 does not continue the log after record 1");
-    assert!(chain.advance(&first).is_err());
-    assert_eq!(chain.head().seq, Seq(1));
+fn what_was_not_written_is_taken_back_without_a_gap() {
+    let mut out = Vec::new();
+    let mut chain = begin(1, keys(1), &mut out);
+    chain.append(&draft(1, &json!({})), &mut out);
+    let (mark, written) = (chain.mark(), out.len());
+    chain.append(&draft(2, &json!({ "lost": true })), &mut out);
+    chain.checkpoint(UnixMillis(3), &mut out).unwrap();
+    out.truncate(written);
+    chain.rewind(mark);
+    assert_eq!(chain.append(&draft(4, &json!({})), &mut out), Seq(2));
+    assert_eq!(verify(1, &out).unwrap().head, chain.head());
 }
 
 #[test]
 fn a_detail_cannot_break_its_line_or_grow_past_the_bound() {
-    let (chain, _) = begin(1, &key(1));
+    let mut out = Vec::new();
+    let mut chain = begin(1, keys(1), &mut out);
     let spread = RawValue::from_string("{\"a\":\r\n1,\n\"b\":\"x\\n\"\n}".into()).unwrap();
-    let entry = chain.prepare(UnixMillis(1), &event(&spread)).unwrap();
-    assert_eq!(bakerst_audit::lines(entry.bytes()).count(), 1);
-    let read: serde_json::Value = serde_json::from_slice(entry.bytes()).unwrap();
+    chain.append(&draft(1, &spread), &mut out);
+    let read: serde_json::Value = serde_json::from_slice(&split(&out)[1]).unwrap();
     assert_eq!(read["detail"], json!({"a": 1, "b": "x\n"}));
-    let long = chain.prepare(UnixMillis(1), &event(&"x".repeat(RECORD_BYTES_MAX))).unwrap_err();
-    assert!(long.to_string().ends_with("at most 1048576 are allowed"), "{long}");
+    // Whatever is in it: the worst is what takes six bytes to write one.
+    for text in ["x", "\u{1}", "é", "\""] {
+        let long = text.repeat(DETAIL_BYTES_MAX);
+        chain.append(&draft(1, &long), &mut out);
+        let line = split(&out).pop().unwrap();
+        assert!(line.len() <= RECORD_BYTES_MAX, "{}", line.len());
+        let read: serde_json::Value = serde_json::from_slice(&line).unwrap();
+        let written = serde_json::to_string(&long).unwrap();
+        assert_eq!(read["detail"]["cut"]["bytes"], written.len());
+        assert_eq!(read["detail"]["cut"]["max"], DETAIL_BYTES_MAX);
+        let start = read["detail"]["start"].as_str().unwrap();
+        assert!(written.starts_with(start) && start.len() > 60_000);
+    }
+    verify(1, &out).unwrap();
 }
 
 proptest! {
     #[test]
     fn any_flipped_byte_is_found(at in any::<prop::sample::Index>(), mask in 1..=255_u8) {
-        let mut bytes = log(1, &key(1), 4).concat();
+        let mut bytes = log(1, 1, 4).concat();
         let at = at.index(bytes.len());
         bytes[at] ^= mask;
-        let fault = verify(&key(1), &bytes).unwrap_err();
+        let fault = verify(1, &bytes).unwrap_err();
         // The first bad line is the one that was touched, or the one before it when its end was.
         let line = bytes[..at].iter().filter(|b| **b == b'\n').count() as u64 + 1;
         prop_assert_eq!(fault.line, line);
@@ -203,7 +232,7 @@ proptest! {
 
     #[test]
     fn any_removed_or_doubled_byte_is_found(at in any::<prop::sample::Index>(), double: bool) {
-        let mut bytes = log(1, &key(1), 4).concat();
+        let mut bytes = log(1, 1, 4).concat();
         let at = at.index(bytes.len());
         match double {
             true => bytes.insert(at, bytes[at]),
@@ -211,19 +240,19 @@ proptest! {
                 bytes.remove(at);
             }
         }
-        prop_assert!(verify(&key(1), &bytes).is_err());
+        prop_assert!(verify(1, &bytes).is_err());
     }
 
     #[test]
     fn any_single_move_is_found(from in 0..9_usize, to in 0..9_usize) {
-        let mut lines = log(1, &key(1), 9);
+        let mut lines = log(1, 1, 9);
         let line = lines.remove(from);
         lines.insert(to, line);
-        prop_assert_eq!(verify(&key(1), &lines.concat()).is_err(), from != to);
+        prop_assert_eq!(verify(1, &lines.concat()).is_err(), from != to);
     }
 
     #[test]
     fn no_bytes_make_the_verifier_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        prop_assert!(verify(&key(1), &bytes).is_err());
+        prop_assert!(verify(1, &bytes).is_err());
     }
 }

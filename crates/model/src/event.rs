@@ -26,6 +26,12 @@ pub enum Category {
     Approval,
     /// What became of the policy's own assumptions.
     Policy,
+    /// What tried to leave, and what became of it.
+    Egress,
+    /// Where commands ran, and how that ended.
+    Sandbox,
+    /// What was deployed, and taken back.
+    Release,
     /// How the product itself fares.
     System,
 }
@@ -46,6 +52,9 @@ impl Category {
             Self::Llm => "llm",
             Self::Approval => "approval",
             Self::Policy => "policy",
+            Self::Egress => "egress",
+            Self::Sandbox => "sandbox",
+            Self::Release => "release",
             Self::System => "system",
         }
     }
@@ -123,10 +132,18 @@ actions! {
     SystemStarted = System "system.started",
     /// The server stopped in order.
     SystemStopped = System "system.stopped",
+    /// A segment of the log begins: its header.
+    SegmentBegun = System "system.segment_begun",
+    /// Everything in the log so far was signed.
+    Checkpoint = System "system.checkpoint",
+    /// The log is written with another key from the next record on.
+    KeyRotated = System "system.key_rotated",
     /// The log ended in a torn record, which was cut off.
     LogRepaired = System "system.log_repaired",
     /// Old segments of the log are let go of: the tombstone.
     SegmentsExpired = System "system.segments_expired",
+    /// The clock was set back: records after this one may bear earlier times than those before.
+    ClockSetBack = System "system.clock_set_back",
     /// Something leaves calls less guarded than usual.
     SystemAlarm = System "system.alarm",
 }

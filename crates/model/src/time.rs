@@ -21,6 +21,31 @@ impl UnixMillis {
         Self(self.0.saturating_add(seconds.saturating_mul(1000)))
     }
 
+    /// The bytes of the printed form, which every record holds. Years have four digits.
+    #[must_use]
+    pub fn to_text(self) -> [u8; 24] {
+        let (days, of_day) = (self.0 / 86_400_000, self.0 % 86_400_000);
+        let (year, month, day) = civil_from_days(days);
+        let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
+        let (second, millis) = (of_day / 1000 % 60, of_day % 1000);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (at, width, mut number) in [
+            (0, 4, year),
+            (5, 2, month),
+            (8, 2, day),
+            (11, 2, hour),
+            (14, 2, minute),
+            (17, 2, second),
+            (20, 3, millis),
+        ] {
+            for digit in text.iter_mut().skip(at).take(width).rev() {
+                *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+                number /= 10;
+            }
+        }
+        text
+    }
+
     /// How long after `earlier` this is; nothing when it is not later.
     #[must_use]
     pub fn millis_since(self, earlier: Self) -> u64 {
@@ -31,11 +56,7 @@ impl UnixMillis {
 /// RFC 3339 in UTC with milliseconds, as in `2026-02-24T09:30:00.000Z`.
 impl fmt::Display for UnixMillis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (days, of_day) = (self.0 / 86_400_000, self.0 % 86_400_000);
-        let (year, month, day) = civil_from_days(days);
-        let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
-        let (second, millis) = (of_day / 1000 % 60, of_day % 1000);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+        f.write_str(std::str::from_utf8(&self.to_text()).unwrap_or_default())
     }
 }
 
