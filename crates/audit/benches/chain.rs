@@ -23,7 +23,7 @@ fn keys() -> LogKeys {
 
 fn begin(out: &mut Vec<u8>) -> Chain {
     let log = LogId::from_random([1; 16]);
-    Chain::begin(keys(), log, About::default(), UnixMillis(0), out).unwrap()
+    Chain::begin(&keys(), log, About::default(), UnixMillis(0), out).unwrap()
 }
 
 /// An event whose record takes 500 bytes.

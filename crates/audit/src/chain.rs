@@ -10,7 +10,7 @@ use crate::header::{About, FORMAT, Header, genesis};
 use crate::note::{CheckpointKey, NoteError};
 use crate::record::{Draft, PrepareError, seal};
 use crate::tree::{Hash, Tree};
-use crate::{LogId, LogKey, LogKeys, Verified};
+use crate::{KeyId, LogId, LogKey, LogKeys, Verified};
 
 /// The last record of a log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,7 +27,7 @@ pub struct Head {
 /// by [`Chain::rewind`]: a record that could not be written leaves no gap.
 #[derive(Clone, Debug)]
 pub struct Chain {
-    keys: LogKeys,
+    key: LogKey,
     signer: Arc<CheckpointKey>,
     about: About,
     log: LogId,
@@ -53,6 +53,9 @@ pub enum ChainError {
     /// Its checkpoints cannot be signed.
     #[error(transparent)]
     Signer(#[from] NoteError),
+    /// The key that the log was last written with is missing.
+    #[error("the log was written with the key {0}, which is missing")]
+    KeyMissing(KeyId),
 }
 
 impl Chain {
@@ -61,35 +64,45 @@ impl Chain {
     /// # Errors
     /// When what the header says of the machine is too long.
     pub fn begin(
-        keys: LogKeys,
+        keys: &LogKeys,
         log: LogId,
         about: About,
         at: UnixMillis,
         out: &mut Vec<u8>,
     ) -> Result<Self, ChainError> {
-        let key = keys.current().id();
+        let key = keys.current().clone();
         let signer = Arc::new(keys.signer(log)?);
         // The first record is no pair of what it would follow; the genesis stands in its place.
-        let head = Head { seq: Seq(0), mac: genesis(log, key) };
+        let head = Head { seq: Seq(0), mac: genesis(log, key.id()) };
         let tree = Tree::from(0);
         let at_start = Mark { segment: 0, head, tree, checkpointed: 0 };
-        let mut chain = Self { keys, signer, about, log, at: at_start };
+        let mut chain = Self { key, signer, about, log, at: at_start };
         let header = chain.header(0).draft(at)?;
         chain.put(Seq(0), header.bytes(), out);
         chain.at.checkpointed = 1;
         Ok(chain)
     }
 
-    /// Goes on behind what a [`Verifier`](crate::Verifier) has judged.
+    /// Goes on behind what a [`Verifier`](crate::Verifier) has judged. Where its last record says
+    /// that another key follows, the next segment is begun first: see
+    /// [`Verified::rotated_to`].
     ///
     /// # Errors
-    /// When the log's name cannot be signed under.
-    pub fn resume(keys: LogKeys, about: About, verified: &Verified) -> Result<Self, ChainError> {
+    /// When the key is missing, or the log's name cannot be signed under.
+    pub fn resume(keys: &LogKeys, about: About, verified: &Verified) -> Result<Self, ChainError> {
         let Verified { log, segment, head, tree, checkpointed, .. } = verified;
+        let id = verified.rotated_to.unwrap_or(verified.key);
+        let key = keys.find(id).ok_or(ChainError::KeyMissing(id))?.clone();
         let signer = Arc::new(keys.signer(*log)?);
         let (segment, head, tree) = (*segment, *head, tree.clone());
         let at = Mark { segment, head, tree, checkpointed: *checkpointed };
-        Ok(Self { keys, signer, about, log: *log, at })
+        Ok(Self { key, signer, about, log: *log, at })
+    }
+
+    /// The key that records are written with.
+    #[must_use]
+    pub fn key(&self) -> KeyId {
+        self.key.id()
     }
 
     /// Appends a record.
@@ -153,17 +166,18 @@ impl Chain {
         ending: &mut Vec<u8>,
         beginning: &mut Vec<u8>,
     ) -> Result<Seq, PrepareError> {
-        let (from, to) = (self.keys.current().id().to_string(), next.id().to_string());
+        let (from, to) = (self.key.id().to_string(), next.id().to_string());
         let draft = system(at, Action::KeyRotated, &RotationDetail { from, to })?;
         let (mark, ended) = (self.mark(), ending.len());
         self.append(&draft, ending);
-        let before = self.keys.clone();
-        self.keys.rotate(next);
-        self.begin_segment(at, beginning).inspect_err(|_| {
+        let before = std::mem::replace(&mut self.key, next);
+        let begun = self.begin_segment(at, beginning);
+        if begun.is_err() {
             ending.truncate(ended);
-            self.keys = before;
+            self.key = before;
             self.rewind(mark);
-        })
+        }
+        begun
     }
 
     /// Says of later headers which policy is in force.
@@ -199,7 +213,7 @@ impl Chain {
     }
 
     fn put(&mut self, seq: Seq, draft: &[u8], out: &mut Vec<u8>) -> Seq {
-        let (mac, leaf) = seal(out, self.keys.current(), seq, &self.at.head.mac, draft);
+        let (mac, leaf) = seal(out, &self.key, seq, &self.at.head.mac, draft);
         self.at.tree.push(leaf);
         self.at.head = Head { seq, mac };
         seq
@@ -207,7 +221,7 @@ impl Chain {
 
     fn header(&self, segment: u64) -> Header {
         let peaks: Vec<Hash> = self.at.tree.peaks().copied().collect();
-        let (key, about) = (self.keys.current().id(), self.about.clone());
+        let (key, about) = (self.key.id(), self.about.clone());
         Header { format: FORMAT, log: self.log, segment, key, about, peaks }
     }
 }

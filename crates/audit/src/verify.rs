@@ -24,6 +24,8 @@ pub struct Verified {
     pub segment: u64,
     /// The key that the last record was written with.
     pub key: KeyId,
+    /// The key that the last record announces, where that is what it does.
+    pub rotated_to: Option<KeyId>,
     /// The last record.
     pub head: Head,
     /// The tree over all records.
@@ -222,6 +224,7 @@ impl Verifier {
             prev: begun.prev,
             segment: begun.segment,
             key: begun.key,
+            rotated_to: begun.rotated_to,
             head: begun.head,
             tree: begun.tree,
             checkpointed: begun.checkpointed,

@@ -39,7 +39,7 @@ impl Log {
     fn begin(keys: LogKeys) -> Self {
         let mut out = Vec::new();
         let log = LogId::from_random([1; 16]);
-        let chain = Chain::begin(keys, log, About::default(), UnixMillis(0), &mut out).unwrap();
+        let chain = Chain::begin(&keys, log, About::default(), UnixMillis(0), &mut out).unwrap();
         Self { segments: vec![out], chain, events: 0 }
     }
 
@@ -286,7 +286,7 @@ fn judging_goes_on_from_any_segment() {
     assert_eq!((verified.tree, verified.head), (whole.tree, whole.head));
     // A chain goes on behind it as if nothing had been.
     let verified = verify(&Trust::keys(keys(1, 9)), &log.segments).unwrap();
-    let resumed = Chain::resume(keys(1, 9), About::default(), &verified).unwrap();
+    let resumed = Chain::resume(&keys(1, 9), About::default(), &verified).unwrap();
     assert_eq!((resumed.head(), resumed.unsigned()), (log.chain.head(), log.chain.unsigned()));
 }
 

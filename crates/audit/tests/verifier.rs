@@ -36,7 +36,7 @@ fn draft(at: u64, detail: &impl serde::Serialize) -> Draft {
 
 fn begin(id: u8, keys: LogKeys, out: &mut Vec<u8>) -> Chain {
     let log = LogId::from_random([id; 16]);
-    Chain::begin(keys, log, About::default(), UnixMillis(0), out).unwrap()
+    Chain::begin(&keys, log, About::default(), UnixMillis(0), out).unwrap()
 }
 
 fn split(bytes: &[u8]) -> Vec<Vec<u8>> {

@@ -1,38 +1,42 @@
 //! The log: segments that only grow, written by one process. [`LogFolder`] says how they lie.
 //!
-//! A record is written in place under a lock, which is a copy into the page cache and takes
-//! microseconds. Under [`Durability::Strict`] the appender then waits for a thread that syncs the
-//! file once for all who wait. Under [`Durability::Batched`] it is answered at once, and the
-//! thread syncs a moment later.
+//! An event is written down as JSON by whoever appends it. Under a lock it then gets its place:
+//! it is put into the chain and into a buffer, which takes less than a microsecond. Under
+//! [`Durability::Strict`] the appender waits for a thread that writes the buffer and syncs the
+//! file, once for all who wait. Under [`Durability::Batched`] the record is handed to the
+//! operating system at once, and the thread syncs a moment later.
 //!
-//! Whatever fails leaves no doubt behind: a record that could not be written whole is cut off
-//! again before anybody is answered, and where that is not possible, or a sync fails, the log
-//! closes until a restart has looked at what is there. A failed sync is never tried again: the
-//! operating system may have dropped the very pages that it could not write.
+//! Whatever fails leaves no doubt behind: records that could not be written whole are taken back,
+//! from the file and from the chain, before anybody is answered; where that is not possible, or a
+//! sync fails, the log closes until a restart has looked at what is there. A failed sync is never
+//! tried again: the operating system may have dropped the very pages that it could not write.
 
+mod live;
 mod recover;
-mod rotate;
+mod shared;
 mod source;
 mod sync;
 
-use std::error::Error;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use bakerst_audit::{About, Chain, Entry, Fault, LogId, LogKey};
-use bakerst_model::{Clock, Code, Event, Journal, JournalError, Pending, Seq};
-use tokio::sync::{oneshot, watch};
+use bakerst_audit::{About, ChainError, Fault, LogId, LogKey, LogKeys};
+use bakerst_model::{Clock, Code, Digest, Event, Journal, JournalError, Pending, Seq};
 
-use self::recover::{Opening, Recovered};
-use crate::{LogFolder, StateFolder, Synced};
+use self::recover::Opening;
+use self::shared::{Shared, Written};
+use crate::{StateFolder, Synced};
 
 /// The most appends that wait for a sync at once; more are refused.
 pub const WAITING_MAX: usize = 16_384;
+
+/// The most that waits to be written; more is refused.
+pub const BUFFER_BYTES_MAX: usize = 8 << 20;
 
 /// What an answer to an append means.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -52,17 +56,35 @@ pub struct LogSettings {
     pub durability: Durability,
     /// How long a segment may become before the next one is begun.
     pub segment_bytes: SegmentBytes,
+    /// When what was written is signed.
+    pub checkpoints: Cadence,
     /// What headers say of the machine and the policy.
     pub about: About,
 }
 
-/// How long a segment may become.
+/// How long a segment may become. It is exceeded by what is written at once.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SegmentBytes(pub u64);
 
 impl Default for SegmentBytes {
     fn default() -> Self {
         Self(64 << 20)
+    }
+}
+
+/// A checkpoint is written after so many records or so much time, whichever comes first, and when
+/// the log is closed in order. Where nothing was written, nothing is signed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Cadence {
+    /// After so many records.
+    pub records: u64,
+    /// After so much time.
+    pub every: Duration,
+}
+
+impl Default for Cadence {
+    fn default() -> Self {
+        Self { records: 10_000, every: Duration::from_secs(60) }
     }
 }
 
@@ -88,8 +110,13 @@ pub enum LogError {
         source: io::Error,
     },
     /// A record is not what was written.
-    #[error("the audit log does not verify: {0}")]
-    DoesNotVerify(Fault),
+    #[error("the audit log does not verify: {}{fault}", segment.as_ref().map(|path| format!("`{}`, ", path.display())).unwrap_or_default())]
+    DoesNotVerify {
+        /// The segment, where it is one.
+        segment: Option<PathBuf>,
+        /// What is wrong, and where.
+        fault: Fault,
+    },
     /// Its end is torn in a way that no crash explains.
     #[error(
         "the audit log `{path}` is damaged: {bytes} bytes from byte {offset} on are no records"
@@ -110,6 +137,19 @@ pub enum LogError {
         /// The first record of the next one.
         next: Seq,
     },
+    /// Records that were on the disk are gone.
+    #[error(
+        "the audit log ends with record {head}, but record {synced} was on the disk already: \
+         restore it; or remove `{note}` to go on without what is gone"
+    )]
+    Cut {
+        /// The last record that is there.
+        head: Seq,
+        /// The last record that was there.
+        synced: Seq,
+        /// Where that is noted.
+        note: PathBuf,
+    },
     /// A log of one file, as it was before there were segments.
     #[error(
         "the audit log `{path}` is of an earlier form: verify it with the `bakerst` that wrote it, \
@@ -119,15 +159,12 @@ pub enum LogError {
         /// The file.
         path: PathBuf,
     },
-    /// Its beginning is gone, and no tombstone says why.
-    #[error("the log begins with record {first}, and no tombstone accounts for those before it")]
-    Unaccounted {
-        /// The first record that there is.
-        first: Seq,
-    },
     /// The log could not be begun or repaired.
     #[error("cannot begin or repair the audit log: {0}")]
     Begin(String),
+    /// The log cannot be gone on with.
+    #[error("cannot go on with the audit log: {0}")]
+    Chain(#[from] ChainError),
 }
 
 impl LogError {
@@ -136,11 +173,11 @@ impl LogError {
     pub fn code(&self) -> Code {
         match self {
             Self::Read { .. } | Self::Write { .. } | Self::Begin(_) => Code::LogUnwritable,
-            Self::DoesNotVerify(fault) => fault.code(),
-            Self::Damaged { .. } | Self::Disjoint { .. } | Self::Unaccounted { .. } => {
-                Code::LogTampered
-            }
+            Self::DoesNotVerify { fault, .. } => fault.code(),
+            Self::Damaged { .. } | Self::Disjoint { .. } | Self::Cut { .. } => Code::LogTampered,
             Self::EarlierForm { .. } => Code::LogOfEarlierForm,
+            Self::Chain(ChainError::Record(_)) => Code::LogUnwritable,
+            Self::Chain(_) => Code::LogKeyMissing,
         }
     }
 }
@@ -172,8 +209,18 @@ pub struct Cut {
 pub struct LogHealth {
     /// The last record.
     pub head: Seq,
+    /// How far it is on the disk.
+    pub synced: Synced,
     /// How many appends wait for the disk.
     pub waiting: usize,
+    /// How many records no checkpoint is over yet.
+    pub unsigned: u64,
+    /// How many times the disk was synced.
+    pub syncs: u64,
+    /// How long the last sync took.
+    pub last_sync: Duration,
+    /// How many events were refused since the log last took one: the disk is full.
+    pub refused: u64,
     /// Why the log takes nothing more, if so.
     pub closed: Option<Arc<str>>,
 }
@@ -190,29 +237,37 @@ pub struct LogFile {
 impl LogFile {
     /// Opens the log of a folder, or begins one.
     ///
-    /// Every record is verified first. A torn end, as a crash leaves it, is cut off, and a
-    /// `system.log_repaired` event says so.
+    /// Every record of the live segment is verified first. A torn end, as a crash leaves it, is
+    /// cut off, and a `system.log_repaired` event says so. Where the log was written with another
+    /// key than the current one, that is replaced.
     ///
     /// # Errors
-    /// When a whole record does not verify, or the file cannot be read or written.
+    /// When a whole record does not verify, a record is gone that was on the disk, or a file
+    /// cannot be read or written.
     pub fn open(
         folder: &StateFolder,
-        key: LogKey,
+        keys: &LogKeys,
         settings: LogSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, LogError> {
         let log = folder.log();
-        let opening = Opening { folder: &log, key, about: &settings.about, clock: &*clock };
-        let Recovered { file, chain, segment, end, opened } = opening.recover()?;
-        let live = Live { file: Arc::new(file), segment, end };
-        let failed = |error: io::Error| LogError::Begin(error.to_string());
-        let shared = Shared::new(log, State::new(chain, live), settings, clock).map_err(failed)?;
-        // What was found is on the disk: it was synced when it was opened.
-        let state = shared.lock();
-        let found = state.written();
-        drop(state);
-        shared.publish(found).map_err(failed)?;
-        Self::start(shared, opened, Some(folder.lock())).map_err(failed)
+        let about = &settings.about;
+        let recovered = Opening { folder: &log, keys, about, clock: &*clock }.recover()?;
+        let (opened, rotate) = (recovered.opened.clone(), recovered.begin_segment);
+        let failed = |error: &dyn std::error::Error| LogError::Begin(error.to_string());
+        let shared = Shared::new(log, recovered, settings, clock).map_err(|e| failed(&e))?;
+        let current = keys.current();
+        if rotate {
+            shared.rotate(&mut shared.lock(), None).map_err(|error| failed(&error))?;
+        }
+        if shared.lock().chain.key() != current.id() {
+            let next = Some(current.clone());
+            shared.rotate(&mut shared.lock(), next).map_err(|error| failed(&error))?;
+        }
+        // Everything so far is on the disk: it was synced when it was opened.
+        let found = shared.lock().written();
+        shared.publish(found).map_err(|error| failed(&error))?;
+        Self::start(shared, opened, Some(folder.lock())).map_err(|error| failed(&error))
     }
 
     /// What was found when it was opened.
@@ -224,16 +279,30 @@ impl LogFile {
     /// How it fares.
     #[must_use]
     pub fn health(&self) -> LogHealth {
-        let state = self.shared.lock();
-        let (head, waiting) = (state.chain.head().seq, state.waiting.len());
-        LogHealth { head, waiting, closed: state.closed.clone() }
+        self.shared.health()
+    }
+
+    /// Has the log written with another key from now on. The old one is needed to verify what it
+    /// was used for.
+    ///
+    /// # Errors
+    /// When the disk does not take it; then the log is closed.
+    pub fn rotate_key(&self, next: LogKey) -> Result<(), JournalError> {
+        self.shared.rotate(&mut self.shared.lock(), Some(next))
+    }
+
+    /// Says of later headers which policy is in force.
+    pub fn set_policy(&self, policy: Option<Digest>) {
+        self.shared.lock().chain.set_policy(policy);
     }
 }
 
 impl Journal for LogFile {
     fn append(&self, event: Event) -> Pending<'_, Result<Seq, JournalError>> {
+        // It gets its place at once, in the order of the calls, and not when it is first waited for.
+        let written = self.shared.append(&event);
         Box::pin(async move {
-            match self.shared.append(&event)? {
+            match written? {
                 Written::Answered(seq) => Ok(seq),
                 Written::Waits(answer) => answer
                     .await
@@ -247,154 +316,6 @@ impl fmt::Debug for LogFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LogFile").field("opened", &self.opened).finish_non_exhaustive()
     }
-}
-
-/// What appenders and the syncing thread share.
-struct Shared {
-    folder: LogFolder,
-    settings: LogSettings,
-    synced: watch::Sender<Synced>,
-    /// Where other processes learn how far the log is on the disk.
-    note: File,
-    clock: Arc<dyn Clock>,
-    state: Mutex<State>,
-    /// Rung when there is something to sync, and when the log stops.
-    bell: Condvar,
-}
-
-struct State {
-    chain: Chain,
-    live: Live,
-    /// Those whose record is written, but not yet known to be on the disk.
-    waiting: Vec<Waiting>,
-    /// Whether anything was written since the last sync began.
-    dirty: bool,
-    stopping: bool,
-    closed: Option<Arc<str>>,
-}
-
-/// The live segment.
-struct Live {
-    file: Arc<File>,
-    /// Its first record.
-    segment: Seq,
-    /// Where the next record goes: the end of the last whole one.
-    end: u64,
-}
-
-struct Waiting {
-    seq: Seq,
-    answer: oneshot::Sender<Result<Seq, JournalError>>,
-}
-
-/// A record that was written.
-enum Written {
-    Answered(Seq),
-    Waits(oneshot::Receiver<Result<Seq, JournalError>>),
-}
-
-impl State {
-    fn new(chain: Chain, live: Live) -> Self {
-        let (waiting, dirty, stopping) = (Vec::new(), false, false);
-        Self { chain, live, waiting, dirty, stopping, closed: None }
-    }
-
-    /// How far the log is written: what a sync that begins now makes durable.
-    fn written(&self) -> Synced {
-        let Live { segment, end, .. } = self.live;
-        Synced { seq: self.chain.head().seq, segment, bytes: end }
-    }
-
-    /// Takes nothing more. The first reason stands.
-    fn close(&mut self, reason: &str) -> JournalError {
-        JournalError::Closed(self.closed.get_or_insert_with(|| reason.into()).clone())
-    }
-}
-
-impl Shared {
-    fn new(
-        folder: LogFolder,
-        state: State,
-        settings: LogSettings,
-        clock: Arc<dyn Clock>,
-    ) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        let note = options.write(true).create(true).truncate(false).mode(0o600);
-        let note = note.open(folder.synced_path())?;
-        let nothing = Synced { seq: Seq(0), segment: Seq(0), bytes: 0 };
-        let (synced, state) = (watch::Sender::new(nothing), Mutex::new(state));
-        Ok(Self { folder, settings, synced, note, clock, state, bell: Condvar::new() })
-    }
-
-    /// Says how far the log is on the disk, to those in this process and in others.
-    fn publish(&self, synced: Synced) -> io::Result<()> {
-        self.note.write_all_at(synced.to_note().as_bytes(), 0)?;
-        self.synced.send_replace(synced);
-        Ok(())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(in_doubt)
-    }
-
-    fn append(&self, event: &Event) -> Result<Written, JournalError> {
-        let mut state = self.lock();
-        if let Some(reason) = &state.closed {
-            return Err(JournalError::Closed(reason.clone()));
-        }
-        if state.waiting.len() >= WAITING_MAX {
-            let full = format!("{WAITING_MAX} appends wait for the disk already");
-            return Err(JournalError::Unwritable(full.into()));
-        }
-        let unwritable = |error: &dyn Error| JournalError::Unwritable(error.to_string().into());
-        let at = self.clock.now();
-        let mut entry = state.chain.prepare(at, event).map_err(|error| unwritable(&error))?;
-        if state.live.is_full(&entry, self.settings.segment_bytes) {
-            self.rotate(&mut state)?;
-            entry = state.chain.prepare(at, event).map_err(|error| unwritable(&error))?;
-        }
-        self.write(&mut state, &entry)?;
-        let was_idle = !std::mem::replace(&mut state.dirty, true);
-        let written = match self.settings.durability {
-            Durability::Batched => Written::Answered(entry.seq()),
-            Durability::Strict => {
-                let (answer, answered) = oneshot::channel();
-                state.waiting.push(Waiting { seq: entry.seq(), answer });
-                Written::Waits(answered)
-            }
-        };
-        drop(state);
-        if was_idle {
-            self.bell.notify_one();
-        }
-        Ok(written)
-    }
-
-    /// Writes an entry whole or not at all.
-    fn write(&self, state: &mut State, entry: &Entry) -> Result<(), JournalError> {
-        if let Err(error) = state.live.file.write_all_at(entry.bytes(), state.live.end) {
-            return Err(match state.live.file.set_len(state.live.end) {
-                Ok(()) => JournalError::Unwritable(error.to_string().into()),
-                Err(cut) => state.close(&format!(
-                    "a record could not be written ({error}), nor what was written of it cut ({cut})"
-                )),
-            });
-        }
-        if let Err(error) = state.chain.advance(entry) {
-            return Err(state.close(&error.to_string()));
-        }
-        state.live.end += entry.bytes().len() as u64;
-        Ok(())
-    }
-}
-
-/// A thread that failed while it held the state may have left it halfway, so the log closes.
-fn in_doubt(poisoned: PoisonError<MutexGuard<'_, State>>) -> MutexGuard<'_, State> {
-    let mut state = poisoned.into_inner();
-    state.close("a thread failed while it wrote");
-    // Those who wait learn it by the loss of their channel.
-    state.waiting.clear();
-    state
 }
 
 #[cfg(test)]

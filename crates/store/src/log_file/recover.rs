@@ -15,7 +15,7 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use bakerst_audit::{
-    About, Chain, Entry, LogId, LogKey, RECORD_BYTES_MAX, RecordLine, Verified, Verifier,
+    About, Chain, Draft, LogId, LogKeys, RECORD_BYTES_MAX, RecordLine, Trust, Verified, Verifier,
 };
 use bakerst_model::{Action, Actor, Clock, Detail, Event, Seq};
 use memchr::memchr;
@@ -39,13 +39,16 @@ pub(super) struct Recovered {
     pub(super) segment: Seq,
     /// Where the next record goes in it.
     pub(super) end: u64,
+    /// Whether the next segment must be begun before anything else is written: the last record
+    /// says that another key follows.
+    pub(super) begin_segment: bool,
     pub(super) opened: Opened,
 }
 
 /// What a log is opened with.
 pub(super) struct Opening<'o> {
     pub(super) folder: &'o LogFolder,
-    pub(super) key: LogKey,
+    pub(super) keys: &'o LogKeys,
     pub(super) about: &'o About,
     pub(super) clock: &'o dyn Clock,
 }
@@ -63,38 +66,56 @@ impl Opening<'_> {
             [] => self.begin()?,
             [before @ .., live] => self.go_on(before.last(), live)?,
         };
+        self.check_synced(&recovered)?;
         let write = |source| LogError::Write { path: folder.path().to_owned(), source };
         recovered.file.sync_all().map_err(write)?;
         sync_folder(folder.path()).map_err(write)?;
         Ok(recovered)
     }
 
-    fn go_on(self, before: Option<&Segment>, live: &Segment) -> Result<Recovered, LogError> {
+    /// What was on the disk once does not go by a crash.
+    fn check_synced(&self, recovered: &Recovered) -> Result<(), LogError> {
+        let read = |source| LogError::Read { path: self.folder.synced_path(), source };
+        let Some(synced) = self.folder.synced().map_err(read)? else { return Ok(()) };
+        let head = match &recovered.opened.cut {
+            Some(cut) => cut.after,
+            None => recovered.chain.head().seq,
+        };
+        match head < synced.seq {
+            true => {
+                let note = self.folder.synced_path();
+                Err(LogError::Cut { head, synced: synced.seq, note })
+            }
+            false => Ok(()),
+        }
+    }
+
+    fn go_on(&self, before: Option<&Segment>, live: &Segment) -> Result<Recovered, LogError> {
         let path = live.path.as_path();
         let file = open_to_write(path)?;
         let read = |source| LogError::Read { path: path.to_owned(), source };
         let bytes = file.metadata().map_err(read)?.len();
-        let Some(scanned) = scan(path, &file, &self.key, live.first)? else {
+        let Some(verified) = self.scan(path, &file, live.first)? else {
+            let damaged = LogError::Damaged { path: path.to_owned(), offset: 0, bytes };
             return match before {
-                _ if !is_torn_header(&file).map_err(read)? => {
-                    Err(LogError::Damaged { path: path.to_owned(), offset: 0, bytes })
-                }
+                _ if !is_torn_header(&file).map_err(read)? => Err(damaged),
                 None if live.first == Seq(0) => self.begin(),
-                None => Err(LogError::Damaged { path: path.to_owned(), offset: 0, bytes }),
+                None => Err(damaged),
                 Some(before) => self.begin_again(before, live, file),
             };
         };
         if let Some(before) = before {
-            check_joint(before, &scanned)?;
+            check_joint(before, &verified)?;
         }
-        let verified = scanned.verified;
         let opened = Opened { log: verified.log, begun: false, cut: None };
-        let chain = Chain::resume(self.key.clone(), &verified);
-        let log = Recovered { file, chain, segment: live.first, end: verified.bytes, opened };
-        let torn = torn_end(&log.file, log.end).map_err(read)?;
+        let chain = Chain::resume(self.keys, self.about.clone(), &verified)?;
+        let (segment, end) = (live.first, verified.bytes);
+        let begin_segment = verified.rotated_to.is_some();
+        let log = Recovered { file, chain, segment, end, begin_segment, opened };
+        let torn = torn_end(&log.file, end).map_err(read)?;
         if torn.len() as u64 > TEAR_BYTES_MAX {
             let bytes = torn.len() as u64;
-            return Err(LogError::Damaged { path: path.to_owned(), offset: log.end, bytes });
+            return Err(LogError::Damaged { path: path.to_owned(), offset: end, bytes });
         }
         match torn.is_empty() {
             true => Ok(log),
@@ -102,49 +123,51 @@ impl Opening<'_> {
         }
     }
 
-    fn begin(self) -> Result<Recovered, LogError> {
+    fn begin(&self) -> Result<Recovered, LogError> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| LogError::Begin(error.to_string()))?;
-        let log = LogId::from_random(random);
-        let begun = Chain::begin(self.key, log, self.about, self.clock.now());
-        let (chain, header) = begun.map_err(|error| LogError::Begin(error.to_string()))?;
+        let (log, at, mut header) = (LogId::from_random(random), self.clock.now(), Vec::new());
+        let chain = Chain::begin(self.keys, log, self.about.clone(), at, &mut header)?;
         let path = self.folder.segment_path(Seq(0));
         let file = open_to_write(&path)?;
         write_header(&path, &file, &header)?;
-        let (segment, end) = (Seq(0), header.bytes().len() as u64);
+        let (segment, end) = (Seq(0), header.len() as u64);
         let opened = Opened { log, begun: true, cut: None };
-        Ok(Recovered { file, chain, segment, end, opened })
+        Ok(Recovered { file, chain, segment, end, begin_segment: false, opened })
     }
 
     /// A crash came between the making of a segment and its header: it is begun once more.
     fn begin_again(
-        self,
+        &self,
         before: &Segment,
         live: &Segment,
         file: File,
     ) -> Result<Recovered, LogError> {
         let earlier = open_to_write(&before.path)?;
-        let scanned = scan(&before.path, &earlier, &self.key, before.first)?;
-        let verified = scanned.map(|scanned| scanned.verified);
+        let verified = self.scan(&before.path, &earlier, before.first)?;
         let follows = verified.filter(|v| v.head.seq.0.checked_add(1) == Some(live.first.0));
         let Some(verified) = follows else {
             let path = before.path.clone();
             return Err(LogError::Damaged { path, offset: 0, bytes: 0 });
         };
-        let mut chain = Chain::resume(self.key, &verified);
-        let begin = |error: &dyn std::error::Error| LogError::Begin(error.to_string());
-        let header = chain.prepare_segment(self.about, self.clock.now());
-        let header = header.map_err(|error| begin(&error))?;
+        let (mut chain, mut header) =
+            (Chain::resume(self.keys, self.about.clone(), &verified)?, Vec::new());
+        let begun = chain.begin_segment(self.clock.now(), &mut header);
+        begun.map_err(|error| LogError::Begin(error.to_string()))?;
         write_header(&live.path, &file, &header)?;
-        chain.advance_segment(&header).map_err(|error| begin(&error))?;
         let opened = Opened { log: verified.log, begun: false, cut: None };
-        let end = header.bytes().len() as u64;
-        Ok(Recovered { file, chain, segment: live.first, end, opened })
+        let (segment, end) = (live.first, header.len() as u64);
+        Ok(Recovered { file, chain, segment, end, begin_segment: false, opened })
     }
 
     /// Puts a record of the repair where the torn end was. The record is written before the rest
     /// is cut, so that no crash in between leaves a repair that nobody finds.
-    fn repair(self, path: &Path, mut log: Recovered, torn: &[u8]) -> Result<Recovered, LogError> {
+    fn repair(
+        &self,
+        path: &Path,
+        mut log: Recovered,
+        torn: &[u8],
+    ) -> Result<Recovered, LogError> {
         let write = |source| LogError::Write { path: path.to_owned(), source };
         let begin = |error: &dyn std::error::Error| LogError::Begin(error.to_string());
         let after = log.chain.head().seq;
@@ -156,13 +179,36 @@ impl Opening<'_> {
         let detail = Detail::of(&detail).map_err(|error| begin(&error))?;
         let (action, actor) = (Action::LogRepaired, Actor::system());
         let event = Event { action, actor, conversation: None, detail };
-        let entry = log.chain.prepare(self.clock.now(), &event).map_err(|error| begin(&error))?;
-        log.file.write_all_at(entry.bytes(), log.end).map_err(write)?;
-        log.end += entry.bytes().len() as u64;
+        let draft = Draft::of(self.clock.now(), &event).map_err(|error| begin(&error))?;
+        let mut record = Vec::new();
+        log.chain.append(&draft, &mut record);
+        log.file.write_all_at(&record, log.end).map_err(write)?;
+        log.end += record.len() as u64;
         log.file.set_len(log.end).map_err(write)?;
-        log.chain.advance(&entry).map_err(|error| begin(&error))?;
         log.opened.cut = Some(Cut { after, bytes: cut_bytes, kept_in: kept_path });
         Ok(log)
+    }
+
+    /// Verifies up to where a segment ends or is torn; `None` when there is not even a header.
+    fn scan(&self, path: &Path, file: &File, first: Seq) -> Result<Option<Verified>, LogError> {
+        let mut lines = LogLines::new(file);
+        let mut verifier = Verifier::from_segment(Trust::keys(self.keys.clone()), first);
+        let unreadable = |source| LogError::Read { path: path.to_owned(), source };
+        let faulty =
+            |fault| LogError::DoesNotVerify { segment: Some(path.to_owned()), fault };
+        let mut any = false;
+        while let Some(line) = lines.next_line().map_err(unreadable)? {
+            let endless = line.len() > RECORD_BYTES_MAX;
+            if memchr(0, line).is_some() || !(line.ends_with(b"\n") || endless) {
+                break;
+            }
+            verifier.record(line).map_err(faulty)?;
+            any = true;
+        }
+        if !any {
+            return Ok(None);
+        }
+        verifier.finish().map(Some).map_err(faulty)
     }
 }
 
@@ -179,41 +225,13 @@ fn open_to_write(path: &Path) -> Result<File, LogError> {
     file.map_err(|source| LogError::Write { path: path.to_owned(), source })
 }
 
-fn write_header(path: &Path, file: &File, header: &Entry) -> Result<(), LogError> {
-    let written = file.set_len(0).and_then(|()| file.write_all_at(header.bytes(), 0));
+fn write_header(path: &Path, file: &File, header: &[u8]) -> Result<(), LogError> {
+    let written = file.set_len(0).and_then(|()| file.write_all_at(header, 0));
     written.map_err(|source| LogError::Write { path: path.to_owned(), source })
 }
 
-/// What the whole records of a segment prove, and how it is joined to the one before.
-struct Scanned {
-    verified: Verified,
-    joint: RecordJoint,
-}
-
-/// The record that a segment's header names as the one before it.
-type RecordJoint = bakerst_model::Digest;
-
-/// Verifies up to where a segment ends or is torn; `None` when there is not even a header.
-fn scan(path: &Path, file: &File, key: &LogKey, first: Seq) -> Result<Option<Scanned>, LogError> {
-    let mut lines = LogLines::new(file);
-    let mut verifier = Verifier::from_segment(key.clone(), first);
-    let mut joint = None;
-    let unreadable = |source| LogError::Read { path: path.to_owned(), source };
-    while let Some(line) = lines.next_line().map_err(unreadable)? {
-        let endless = line.len() > RECORD_BYTES_MAX;
-        if memchr(0, line).is_some() || !(line.ends_with(b"\n") || endless) {
-            break;
-        }
-        verifier.record(line).map_err(LogError::DoesNotVerify)?;
-        joint = joint.or_else(|| RecordLine::parse(line).map(|header| header.prev));
-    }
-    let Some(joint) = joint else { return Ok(None) };
-    let verified = verifier.finish().map_err(LogError::DoesNotVerify)?;
-    Ok(Some(Scanned { verified, joint }))
-}
-
 /// Holds the last record of a sealed segment against what the next one says it follows.
-fn check_joint(before: &Segment, live: &Scanned) -> Result<(), LogError> {
+fn check_joint(before: &Segment, live: &Verified) -> Result<(), LogError> {
     let read = |source| LogError::Read { path: before.path.clone(), source };
     let mut file = File::open(&before.path).map_err(read)?;
     let bytes = file.metadata().map_err(read)?.len();
@@ -223,11 +241,11 @@ fn check_joint(before: &Segment, live: &Scanned) -> Result<(), LogError> {
     file.read_to_end(&mut end).map_err(read)?;
     let last = bakerst_audit::lines(&end).last().and_then(RecordLine::parse);
     let joined = last.is_some_and(|last| {
-        last.mac == live.joint && last.seq.0.checked_add(1) == Some(live.verified.first.0)
+        last.mac == live.prev && last.seq.0.checked_add(1) == Some(live.first.0)
     });
     match joined {
         true => Ok(()),
-        false => Err(LogError::Disjoint { path: before.path.clone(), next: live.verified.first }),
+        false => Err(LogError::Disjoint { path: before.path.clone(), next: live.first }),
     }
 }
 

@@ -21,7 +21,7 @@ impl LogSource for LogFile {
     }
 
     fn reader(&self, from: Seq) -> Box<dyn RecordReader> {
-        let reader = LogReader::new(self.shared.folder.clone(), from);
+        let reader = LogReader::new(self.shared.folder().clone(), from);
         Box::new(Following { reader, synced: self.shared.synced.subscribe() })
     }
 }

@@ -1,21 +1,22 @@
-//! The thread that makes records durable.
+//! The thread that makes records durable, signs them, and begins segments.
 
 use std::fs::File;
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bakerst_model::{JournalError, Seq};
 
-use super::{Durability, LogFile, Opened, Shared, State, Waiting, in_doubt};
+use super::shared::{Shared, State, Waiting, in_doubt};
+use super::{Durability, LogFile, Opened};
 use crate::Synced;
 
 /// How long a record that was answered may stay off the disk under [`Durability::Batched`].
 const BATCH_PAUSE: Duration = Duration::from_millis(100);
 
 impl LogFile {
-    /// Starts the thread for a file whose state is known.
+    /// Starts the thread for a log whose state is known.
     pub(super) fn start(
         shared: Shared,
         opened: Opened,
@@ -29,7 +30,7 @@ impl LogFile {
     }
 }
 
-/// Whatever was written is on the disk before the log is gone.
+/// Whatever was written is on the disk and signed before the log is gone.
 impl Drop for LogFile {
     fn drop(&mut self) {
         self.shared.lock().stopping = true;
@@ -37,49 +38,6 @@ impl Drop for LogFile {
         if let Some(syncer) = self.syncer.take() {
             // It fails only by a panic, and there is nobody left to tell.
             drop(syncer.join());
-        }
-    }
-}
-
-impl Shared {
-    fn sync_until_stopped(&self) {
-        while let Some(Batch { waiting, file, written }) = self.next_batch() {
-            match file.sync_data().and_then(|()| self.publish(written)) {
-                Ok(()) => answer(waiting),
-                Err(error) => return self.fail(waiting, &error),
-            }
-        }
-    }
-
-    /// Waits until there is something to sync and takes all who wait. Their records are written,
-    /// so that the sync which begins now covers them; whoever comes later waits for the next.
-    fn next_batch(&self) -> Option<Batch> {
-        let idle = |state: &mut State| !state.dirty && !state.stopping;
-        let mut state = self.bell.wait_while(self.lock(), idle).unwrap_or_else(in_doubt);
-        if self.settings.durability == Durability::Batched && !state.stopping {
-            let going_on = |state: &mut State| !state.stopping;
-            let waited = self.bell.wait_timeout_while(state, BATCH_PAUSE, going_on);
-            state = match waited {
-                Ok((state, _)) => state,
-                Err(poisoned) => in_doubt(PoisonError::new(poisoned.into_inner().0)),
-            };
-        }
-        state.dirty.then(|| {
-            state.dirty = false;
-            let (file, written) = (state.live.file.clone(), state.written());
-            Batch { waiting: std::mem::take(&mut state.waiting), file, written }
-        })
-    }
-
-    /// Closes the log: nobody knows what is on the disk of all that was written since the last
-    /// sync, so nobody who waits is told that his record is.
-    fn fail(&self, batch: Vec<Waiting>, error: &io::Error) {
-        let mut state = self.lock();
-        let closed = state.close(&format!("the disk did not take it: {error}"));
-        let later = std::mem::take(&mut state.waiting);
-        drop(state);
-        for waiting in batch.into_iter().chain(later) {
-            send(waiting, |_| Err(closed.clone()));
         }
     }
 }
@@ -92,9 +50,121 @@ struct Batch {
     written: Synced,
 }
 
+impl Shared {
+    fn sync_until_stopped(&self) {
+        while let Some(Batch { waiting, file, written }) = self.next_batch() {
+            let began = Instant::now();
+            match file.sync_data().and_then(|()| self.publish(written)) {
+                Ok(()) => answer(waiting),
+                Err(error) => return self.fail(waiting, &error),
+            }
+            let mut state = self.lock();
+            state.syncs += 1;
+            state.last_sync = began.elapsed();
+        }
+        let mut state = self.lock();
+        if state.closed.is_none() {
+            // What remains are zeros, which the next start passes over.
+            drop(self.cut_room(&mut state));
+        }
+    }
+
+    /// Waits until there is something to sync, writes it, and takes all who wait for it. Whoever
+    /// comes later waits for the next sync. `None` when the log stops.
+    fn next_batch(&self) -> Option<Batch> {
+        loop {
+            let mut state = self.wait_for_work();
+            let stopping = state.stopping;
+            if state.closed.is_some() {
+                let reason = state.closed.clone().unwrap_or_default();
+                refuse(std::mem::take(&mut state.waiting), &JournalError::Closed(reason));
+                return None;
+            }
+            if stopping && !state.failing || self.checkpoint_is_due(&state) {
+                self.checkpoint(&mut state);
+            }
+            if !std::mem::take(&mut state.dirty) {
+                match stopping {
+                    true => return None,
+                    false => continue,
+                }
+            }
+            if let Err(error) = self.flush(&mut state) {
+                let refused = std::mem::take(&mut state.waiting);
+                state.refused += refused.len() as u64;
+                drop(state);
+                refuse(refused, &error);
+                continue;
+            }
+            if self.is_full(&state) {
+                // Where there is no room for another, this one goes on; the next batch tries again.
+                drop(self.rotate(&mut state, None));
+            }
+            let (file, written) = (state.file(), state.written());
+            return Some(Batch { waiting: std::mem::take(&mut state.waiting), file, written });
+        }
+    }
+
+    fn wait_for_work(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        while !state.dirty && !state.stopping && !self.checkpoint_is_due(&state) {
+            let every = self.settings.checkpoints.every;
+            let until_due = every.saturating_sub(state.signed_at.elapsed());
+            let going_on = |state: &State| !state.dirty && !state.stopping;
+            state = match state.chain.unsigned() == 0 || state.failing {
+                true => self.bell.wait(state).unwrap_or_else(in_doubt),
+                false => self.wait_at_most(state, until_due, going_on),
+            };
+        }
+        match self.settings.durability {
+            Durability::Batched => {
+                self.wait_at_most(state, BATCH_PAUSE, |state| !state.stopping)
+            }
+            Durability::Strict => state,
+        }
+    }
+
+    fn wait_at_most<'s>(
+        &'s self,
+        state: MutexGuard<'s, State>,
+        time: Duration,
+        going_on: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'s, State> {
+        match self.bell.wait_timeout_while(state, time, |state| going_on(state)) {
+            Ok((state, _)) => state,
+            Err(poisoned) => in_doubt(PoisonError::new(poisoned.into_inner().0)),
+        }
+    }
+
+    fn checkpoint_is_due(&self, state: &State) -> bool {
+        let cadence = self.settings.checkpoints;
+        let unsigned = state.chain.unsigned();
+        let overdue = state.signed_at.elapsed() >= cadence.every;
+        // Where nothing can be written, nothing can be signed; the next event tries again.
+        !state.failing && unsigned > 0 && (unsigned >= cadence.records || overdue)
+    }
+
+    /// Closes the log: nobody knows what is on the disk of all that was written since the last
+    /// sync, so nobody who waits is told that his record is.
+    fn fail(&self, batch: Vec<Waiting>, error: &io::Error) {
+        let mut state = self.lock();
+        let closed = state.close(&format!("the disk did not take it: {error}"));
+        let later = std::mem::take(&mut state.waiting);
+        drop(state);
+        refuse(batch, &closed);
+        refuse(later, &closed);
+    }
+}
+
 fn answer(batch: Vec<Waiting>) {
     for waiting in batch {
         send(waiting, |waiting| Ok(waiting.seq));
+    }
+}
+
+fn refuse(batch: Vec<Waiting>, error: &JournalError) {
+    for waiting in batch {
+        send(waiting, |_| Err(error.clone()));
     }
 }
 

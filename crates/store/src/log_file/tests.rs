@@ -3,8 +3,12 @@
 
 use std::fs::OpenOptions;
 
+use bakerst_audit::Chain;
 use bakerst_model::{Action, Actor, Detail, Secret, UnixMillis};
+use tokio::sync::oneshot;
 
+use super::recover::Recovered;
+use super::shared::Waiting;
 use super::*;
 
 struct Noon;
@@ -22,16 +26,19 @@ fn event() -> Event {
 
 fn log_on(device: &str, durability: Durability) -> LogFile {
     let file = OpenOptions::new().read(true).write(true).open(device).unwrap();
-    let log = LogId::from_random([1; 16]);
+    let (log, mut header) = (LogId::from_random([1; 16]), Vec::new());
     let key = LogKey::new(&Secret::new(vec![7; 32])).unwrap();
-    let (chain, header) = Chain::begin(key, log, &About::default(), UnixMillis(0)).unwrap();
-    let (file, end) = (Arc::new(file), header.bytes().len() as u64);
-    let state = State::new(chain, Live { file, segment: Seq(0), end });
+    let keys = LogKeys::new(key, Secret::new(vec![9; 32]));
+    let begun = Chain::begin(&keys, log, About::default(), UnixMillis(0), &mut header);
+    let (chain, segment, end) = (begun.unwrap(), Seq(0), header.len() as u64);
+    let opened = Opened { log, begun: true, cut: None };
+    let recovered =
+        Recovered { file, chain, segment, end, begin_segment: false, opened: opened.clone() };
     let outer = tempfile::tempdir().unwrap();
     let folder = StateFolder::open(outer.path()).unwrap().log();
     let settings = LogSettings { durability, ..LogSettings::default() };
-    let shared = Shared::new(folder, state, settings, Arc::new(Noon)).unwrap();
-    LogFile::start(shared, Opened { log, begun: true, cut: None }, None).unwrap()
+    let shared = Shared::new(folder, recovered, settings, Arc::new(Noon)).unwrap();
+    LogFile::start(shared, opened, None).unwrap()
 }
 
 #[tokio::test]
@@ -71,7 +78,7 @@ async fn a_thread_that_fails_with_the_log_in_hand_closes_it() {
     let log = log_on("/dev/null", Durability::Batched);
     let shared = log.shared.clone();
     let failing = std::thread::spawn(move || {
-        let _held = shared.state.lock().unwrap();
+        let _held = shared.lock();
         panic!("on purpose");
     });
     assert!(failing.join().is_err());
