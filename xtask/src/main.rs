@@ -3,6 +3,7 @@
 
 mod binary;
 mod command;
+mod crash;
 mod deny;
 mod fuzz;
 mod generate;
@@ -12,6 +13,7 @@ mod rules;
 mod servers;
 mod soak;
 mod steps;
+mod tamper;
 mod test;
 mod train;
 
@@ -34,6 +36,12 @@ enum Task {
     /// Run what takes long: all of it, or one by name.
     #[command(after_help = "Example:\n  cargo xtask soak fuzz --seconds 3600")]
     Soak(soak::Soak),
+    /// Kill processes that write the log, and look for what they were told was recorded.
+    #[command(after_help = "Example:\n  cargo xtask crash --runs 500")]
+    Crash(crash::Crash),
+    /// The process that `crash` kills.
+    #[command(hide = true)]
+    CrashWriter(crash::Writer),
     /// Run fuzz targets: all of them, or one by name.
     #[command(after_help = "Example:\n  cargo xtask fuzz config --seconds 60")]
     Fuzz(fuzz::Fuzz),
@@ -63,6 +71,8 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Test => return test::run(),
         Task::Soak(soak) => soak.run(),
+        Task::Crash(crash) => crash.run(),
+        Task::CrashWriter(writer) => writer.run(),
         Task::Fuzz(fuzz) => fuzz.run(),
         Task::Generate { check } => generate::run(check),
         Task::Quality(quality) => quality.run(),

@@ -3,8 +3,11 @@
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::fuzz;
 use crate::steps::Step;
+use crate::{crash, fuzz, tamper};
+
+const CRASH_RUNS: u64 = 500;
+const TAMPER_EDITS: u64 = 10_000;
 
 /// What to run, and for how long.
 #[derive(Args)]
@@ -20,6 +23,10 @@ pub(crate) struct Soak {
 enum Name {
     /// Every fuzz target, for long.
     Fuzz,
+    /// Writers of the log killed 500 times.
+    Crash,
+    /// A log edited 10,000 times.
+    Tamper,
 }
 
 impl Soak {
@@ -29,16 +36,28 @@ impl Soak {
     /// When anything fails, or cannot be run here.
     pub(crate) fn run(self) -> Result<()> {
         let Self { name, seconds } = self;
-        match name {
-            None | Some(Name::Fuzz) => {}
+        if matches!(name, None | Some(Name::Crash)) {
+            println!("==> crash harness, {CRASH_RUNS} runs");
+            crash::run(CRASH_RUNS, 1)?;
         }
-        for target in fuzz::TARGETS {
-            println!("==> fuzz, {seconds} s: {target}");
-            if let Step::Skipped(why) = fuzz::run_target(target, seconds)? {
-                bail!("fuzz target `{target}` cannot be run: {why}");
-            }
+        if matches!(name, None | Some(Name::Tamper)) {
+            println!("==> tamper drill, {TAMPER_EDITS} edits");
+            tamper::run(TAMPER_EDITS, 1)?;
         }
-        println!("fuzzed {} targets for {seconds} s each: no crash", fuzz::TARGETS.len());
+        if matches!(name, None | Some(Name::Fuzz)) {
+            fuzz_all(seconds)?;
+        }
         Ok(())
     }
+}
+
+fn fuzz_all(seconds: u64) -> Result<()> {
+    for target in fuzz::TARGETS {
+        println!("==> fuzz, {seconds} s: {target}");
+        if let Step::Skipped(why) = fuzz::run_target(target, seconds)? {
+            bail!("fuzz target `{target}` cannot be run: {why}");
+        }
+    }
+    println!("fuzzed {} targets for {seconds} s each: no crash", fuzz::TARGETS.len());
+    Ok(())
 }

@@ -269,9 +269,28 @@ pub(crate) enum Approvals {
 /// `audit`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
-    /// Check every record against the chain; name the first that is wrong.
-    #[command(after_help = "Example:\n  bakerst audit verify")]
-    Verify,
+    /// Check every record against the chain and the tree; name the first that is wrong.
+    #[command(
+        after_help = "Examples:\n  bakerst audit verify\n  bakerst audit verify --checkpoint kept-elsewhere.txt"
+    )]
+    Verify(args::Verify),
+    /// Print the latest signed checkpoint, to be kept elsewhere.
+    #[command(after_help = "Example:\n  bakerst audit checkpoint > checkpoint-$(date +%F).txt")]
+    Checkpoint,
+    /// Print the key that anyone may check the log's checkpoints with.
+    #[command(after_help = "Example:\n  bakerst audit public-key > log.pub")]
+    PublicKey,
+    /// Print a record with the proof that it is in the log.
+    #[command(after_help = "Example:\n  bakerst audit prove 17 > 17.tlog-proof")]
+    Prove(args::Prove),
+    /// Check a proof and print the record that it proves.
+    #[command(
+        after_help = "Example:\n  bakerst audit check-proof 17.tlog-proof --public-key \"$(cat log.pub)\""
+    )]
+    CheckProof(args::CheckProof),
+    /// Have the log written with a new key from now on, while no `bakerst up` runs.
+    #[command(after_help = "Example:\n  bakerst audit rotate-key")]
+    RotateKey,
     /// Print the last records, and those that come.
     #[command(after_help = "Example:\n  bakerst audit tail -f --decision deny")]
     Tail(Box<args::Tail>),

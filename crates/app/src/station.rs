@@ -1,5 +1,7 @@
 //! Where a `bakerst` lives: its state folder, its keys, its log and its books.
 
+pub(crate) mod log_keys;
+
 use std::error::Error;
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -7,7 +9,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bakerst_audit::{About, LogKey};
+use bakerst_audit::{About, LogKeys};
 use bakerst_gateway::{Enforcement, Gateway, Ports};
 use bakerst_model::{Clock, Code, Journal};
 use bakerst_secrets::{MasterKey, SealedFile, SecretsError};
@@ -21,8 +23,6 @@ use crate::config::{self, Config, Erasure};
 use crate::failure::{Exit, Failure};
 use crate::subjects::{SealingJournal, Subjects};
 
-/// The name under which the log's key is kept.
-const LOG_KEY: &str = "log-key";
 /// The name of the key under which values in results are told apart.
 const PSEUDONYM_KEY: &str = "pseudonym-key";
 
@@ -91,9 +91,9 @@ impl Places {
         self.state.join("secrets.sealed")
     }
 
-    /// The log's key, as it was kept when the log was begun. Nothing is made here: a key that was
-    /// drawn now could verify nothing.
-    pub(crate) fn log_key(&self) -> Result<LogKey, Failure> {
+    /// The log's keys, as they were kept when the log was written. Nothing is made here: a key
+    /// that was drawn now could verify nothing.
+    pub(crate) fn log_keys(&self) -> Result<LogKeys, Failure> {
         for needed in [&self.master_key, &self.sealed_file()] {
             if !needed.exists() {
                 let message =
@@ -104,11 +104,7 @@ impl Places {
         let kept = MasterKey::load_or_create(&self.master_key)
             .and_then(|master| SealedFile::open_or_create(&self.sealed_file(), &master))
             .map_err(|e| Failure { exit: Exit::Refused, ..secrets_failure(&e) })?;
-        let secret = kept.get(LOG_KEY).ok_or_else(|| {
-            let message = "the log's key is not among the secrets";
-            Failure::new(Exit::Refused, Code::LogKeyMissing, message)
-        })?;
-        log_key_of(&secret)
+        log_keys::read(&kept)
     }
 }
 
@@ -121,6 +117,21 @@ pub(crate) struct Station {
 }
 
 impl Station {
+    /// Has the log written with a new key from now on. The old one is kept: it is needed to verify
+    /// what it was used for.
+    pub(crate) fn rotate_log_key(places: &Places, config: &Config) -> Result<(), Failure> {
+        // What is open already is closed again before the folder is opened with the new key.
+        drop(Self::open(places, config)?);
+        let folder = StateFolder::open(&places.state)
+            .map_err(|e| Failure::environment(e.code(), with_causes(&e)))?;
+        let drawn = MasterKey::load_or_create(&places.master_key)
+            .and_then(|master| SealedFile::open_or_create(&places.sealed_file(), &master))
+            .map_err(|e| secrets_failure(&e))
+            .and_then(|mut secrets| log_keys::draw_next(&mut secrets));
+        drop((drawn?, folder));
+        Self::open(places, config).map(drop)
+    }
+
     /// Opens everything, and makes what is not there yet.
     pub(crate) fn open(places: &Places, config: &Config) -> Result<Self, Failure> {
         let folder = StateFolder::open(&places.state)
@@ -130,8 +141,8 @@ impl Station {
             MasterKey::load_or_create(&places.master_key).map_err(|e| secrets_failure(&e))?;
         let mut secrets = SealedFile::open_or_create(&places.sealed_file(), &master)
             .map_err(|e| secrets_failure(&e))?;
-        let knows_a_log = secrets.get(LOG_KEY).is_some();
-        let secret = secrets.get_or_draw(LOG_KEY).map_err(|e| secrets_failure(&e))?;
+        let knows_a_log = secrets.get(log_keys::FIRST).is_some();
+        let keys = log_keys::read_or_draw(&mut secrets)?;
         let pseudonym_key = secrets.get_or_draw(PSEUDONYM_KEY).map_err(|e| secrets_failure(&e))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let durability = match config.durability {
@@ -139,7 +150,7 @@ impl Station {
             config::Durability::Batched => Durability::Batched,
         };
         let settings = LogSettings { durability, about: about(), ..LogSettings::default() };
-        let journal = LogFile::open(&folder, log_key_of(&secret)?, settings, clock.clone())
+        let journal = LogFile::open(&folder, &keys, settings, clock.clone())
             .map_err(|e| Failure::environment(e.code(), with_causes(&e)))?;
         let database =
             Database::open(&folder).map_err(|e| Failure::environment(e.code(), with_causes(&e)))?;
@@ -172,6 +183,7 @@ impl Station {
             config::Enforcement::Off => Enforcement::Off,
         };
         let (policy, limits) = (config.compile()?, config.limits.clone());
+        self.journal.set_policy(Some(policy.digest()));
         let opened = Gateway::open(self.ports.clone(), policy, limits, enforcement).await;
         let gateway =
             opened.map_err(|e| Failure::environment(Code::StateBroken, with_causes(&e)))?;
@@ -188,11 +200,7 @@ fn about() -> About {
     About { host: host.trim().to_owned(), policy: None }
 }
 
-fn log_key_of(secret: &bakerst_model::Secret) -> Result<LogKey, Failure> {
-    LogKey::new(secret).map_err(|e| Failure::new(Exit::Refused, e.code(), e.to_string()))
-}
-
-fn secrets_failure(error: &SecretsError) -> Failure {
+pub(crate) fn secrets_failure(error: &SecretsError) -> Failure {
     Failure::environment(error.code(), with_causes(error))
 }
 
@@ -234,6 +242,15 @@ impl ScratchFolder {
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let name = format!("bakerst-{purpose}-{:016x}", u64::from_ne_bytes(random));
         let path = std::env::temp_dir().join(name);
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self(path))
+    }
+
+    /// A new folder in the current one: on a disk, where the one for temporary things may be none.
+    pub(crate) fn beside(purpose: &str) -> io::Result<Self> {
+        let temporary = Self::new(purpose)?;
+        let name = temporary.path().file_name().map(PathBuf::from).unwrap_or_default();
+        let path = std::env::current_dir()?.join(name);
         DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
     }

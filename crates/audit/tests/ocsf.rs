@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use bakerst_audit::ocsf::{Origin, to_ocsf};
-use bakerst_audit::{About, Chain, LogId, LogKey};
+use bakerst_audit::{About, Chain, Draft, LogId, LogKey, LogKeys};
 use bakerst_model::{
     Action, Actor, AgentId, ConversationId, Detail, Event, Secret, UnixMillis, UserId,
 };
@@ -15,9 +15,12 @@ const ORIGIN: Origin<'static> = Origin { log: "00ff", version: "0.1.0" };
 
 fn line(event: &Event) -> Vec<u8> {
     let key = LogKey::new(&Secret::new(vec![7; 32])).unwrap();
-    let log = LogId::from_random([1; 16]);
-    let (chain, _) = Chain::begin(key, log, &About::default(), UnixMillis(0)).unwrap();
-    chain.prepare(UnixMillis(AT), event).unwrap().bytes().to_vec()
+    let keys = LogKeys::new(key, Secret::new(vec![9; 32]));
+    let (log, mut out) = (LogId::from_random([1; 16]), Vec::new());
+    let begun = Chain::begin(&keys, log, About::default(), UnixMillis(0), &mut out);
+    out.clear();
+    begun.unwrap().append(&Draft::of(UnixMillis(AT), event).unwrap(), &mut out);
+    out
 }
 
 fn event(action: Action, detail: &Value) -> Event {

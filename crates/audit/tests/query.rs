@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use bakerst_audit::query::{Filter, Judged, Query, Summary, SummaryBuilder, Tally, View};
-use bakerst_audit::{About, Chain, LogId, LogKey};
+use bakerst_audit::{About, Chain, Draft, LogId, LogKey, LogKeys};
 use bakerst_model::{
     Action, Actor, AgentId, ConversationId, Detail, Event, Secret, UnixMillis, UserId, Verdict,
 };
@@ -14,22 +14,18 @@ use serde_json::{Value, json};
 
 const START: u64 = 1_771_925_400_000;
 
-fn chain() -> Chain {
-    let key = LogKey::new(&Secret::new(vec![7; 32])).unwrap();
-    let log = LogId::from_random([1; 16]);
-    Chain::begin(key, log, &About::default(), UnixMillis(START)).unwrap().0
-}
-
 /// Lines of real records, one after another.
 fn lines(events: &[(u64, Event)]) -> Vec<Vec<u8>> {
-    let mut chain = chain();
-    let mut lines = Vec::new();
+    let key = LogKey::new(&Secret::new(vec![7; 32])).unwrap();
+    let keys = LogKeys::new(key, Secret::new(vec![9; 32]));
+    let (log, mut out) = (LogId::from_random([1; 16]), Vec::new());
+    let begun = Chain::begin(&keys, log, About::default(), UnixMillis(START), &mut out);
+    let mut chain = begun.unwrap();
+    out.clear();
     for (at, event) in events {
-        let entry = chain.prepare(UnixMillis(START + at), event).unwrap();
-        chain.advance(&entry).unwrap();
-        lines.push(entry.bytes().to_vec());
+        chain.append(&Draft::of(UnixMillis(START + at), event).unwrap(), &mut out);
     }
-    lines
+    bakerst_audit::lines(&out).map(<[u8]>::to_vec).collect()
 }
 
 fn event(agent: &str, conversation: &str, detail: &Value) -> Event {

@@ -9,9 +9,11 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use bakerst_audit::LogKey;
+use bakerst_audit::{LogKey, LogKeys, Trust};
 use bakerst_model::{Action, Actor, Clock, Detail, Event, Journal as _, Secret, UnixMillis};
-use bakerst_store::{Durability, LogFile, LogFolder, LogSettings, StateFolder, verify_log};
+use bakerst_store::{
+    Durability, LogCheck, LogFile, LogFolder, LogSettings, StateFolder, verify_log,
+};
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use tempfile::TempDir;
@@ -37,14 +39,14 @@ fn event() -> Event {
     Event { action: Action::ToolAllowed, actor: Actor::system(), conversation: None, detail }
 }
 
-fn key() -> LogKey {
-    LogKey::new(&Secret::new(vec![7; 32])).unwrap()
+fn keys() -> LogKeys {
+    LogKeys::new(LogKey::new(&Secret::new(vec![7; 32])).unwrap(), Secret::new(vec![9; 32]))
 }
 
 fn open(folder: &TempDir, durability: Durability) -> LogFile {
     let folder = StateFolder::open(folder.path()).unwrap();
     let settings = LogSettings { durability, ..LogSettings::default() };
-    LogFile::open(&folder, key(), settings, Arc::new(Noon)).unwrap()
+    LogFile::open(&folder, &keys(), settings, Arc::new(Noon)).unwrap()
 }
 
 fn runtime() -> Runtime {
@@ -109,7 +111,9 @@ fn open_100_mb(bencher: Bencher<'_, '_>) {
         runtime.block_on(log.append(event())).unwrap();
     }
     drop(log);
-    let verified = verify_log(&LogFolder::in_state(folder.path()), &key()).unwrap().verified;
+    let check = LogCheck { trust: Trust::keys(keys()), given: Vec::new(), threads: 2 };
+    let log = LogFolder::in_state(folder.path());
+    let verified = verify_log(&log, check, &|_| {}).unwrap().verified;
     assert!((490..=510).contains(&(verified.bytes / 200_000)), "{verified:?}");
     let open = || open(&folder, Durability::Strict);
     bencher.counter(BytesCount::new(verified.bytes)).bench_local(open);

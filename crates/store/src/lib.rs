@@ -21,9 +21,10 @@ pub use approvals::Approvals;
 pub use database::{Database, DatabaseError};
 pub use folder::{StateError, StateFolder};
 pub use log_file::{
-    Cut, Durability, LogError, LogFile, LogHealth, LogSettings, Opened, SegmentBytes, WAITING_MAX,
+    BUFFER_BYTES_MAX, Cadence, Cut, Durability, LogError, LogFile, LogHealth, LogSettings, Opened,
+    SegmentBytes, WAITING_MAX,
 };
 pub use log_folder::{LogFolder, Segment, Synced};
 pub use log_reader::{LogLines, LogReader};
-pub use log_verify::{LogReport, verify_log};
+pub use log_verify::{LogCheck, LogReport, verify_log};
 pub use tokens::Tokens;

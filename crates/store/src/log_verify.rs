@@ -151,8 +151,7 @@ fn join(
         if !piece?.is_some_and(|piece| verifier.piece(&piece)) {
             let Chunk { bytes, torn: rest, .. } = chunks.read(at)?;
             torn += rest;
-            let faulty =
-                |fault| LogError::DoesNotVerify { segment: Some(chunks.path(at)), fault };
+            let faulty = |fault| LogError::DoesNotVerify { segment: Some(chunks.path(at)), fault };
             let mut split = lines(&bytes);
             split.by_ref().try_for_each(|line| verifier.record(line)).map_err(faulty)?;
             if !split.rest().is_empty() {

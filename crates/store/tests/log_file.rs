@@ -11,12 +11,13 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bakerst_audit::{FaultKind, LogKey};
+use bakerst_audit::{FaultKind, LogKey, LogKeys, Trust};
 use bakerst_model::{
     Action, Actor, Clock, Code, Detail, Event, Journal as _, Secret, Seq, UnixMillis,
 };
 use bakerst_store::{
-    Durability, LogError, LogFile, LogFolder, LogSettings, StateFolder, verify_log,
+    Durability, LogCheck, LogError, LogFile, LogFolder, LogReport, LogSettings, StateFolder,
+    verify_log,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -39,14 +40,18 @@ fn event(detail: &Value) -> Event {
     Event { action, actor, conversation: None, detail: Detail::of(detail).unwrap() }
 }
 
-fn open_with(path: &Path, key: LogKey, durability: Durability) -> Result<LogFile, LogError> {
+fn keys(byte: u8) -> LogKeys {
+    LogKeys::new(key(byte), Secret::new(vec![9; 32]))
+}
+
+fn open_with(path: &Path, keys: &LogKeys, durability: Durability) -> Result<LogFile, LogError> {
     let folder = StateFolder::open(path).unwrap();
     let settings = LogSettings { durability, ..LogSettings::default() };
-    LogFile::open(&folder, key, settings, Arc::new(Jumpy(AtomicU64::new(0))))
+    LogFile::open(&folder, keys, settings, Arc::new(Jumpy(AtomicU64::new(0))))
 }
 
 fn open(path: &Path) -> LogFile {
-    open_with(path, key(1), Durability::Strict).unwrap()
+    open_with(path, &keys(1), Durability::Strict).unwrap()
 }
 
 fn log_path(folder: &TempDir) -> PathBuf {
@@ -60,6 +65,11 @@ fn log_folder(folder: &TempDir) -> LogFolder {
 fn records(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn verify(folder: &TempDir, keys: &LogKeys) -> Result<LogReport, LogError> {
+    let check = LogCheck { trust: Trust::keys(keys.clone()), given: Vec::new(), threads: 2 };
+    verify_log(&log_folder(folder), check, &|_| {})
 }
 
 /// A folder whose log holds `events` events.
@@ -82,7 +92,7 @@ async fn a_log_goes_on_after_a_restart() {
         assert_eq!(log.append(event(&json!({}))).await.unwrap(), Seq(next));
         assert_eq!(log.health().head, Seq(next));
     }
-    let report = verify_log(&log_folder(&folder), &key(1)).unwrap();
+    let report = verify(&folder, &keys(1)).unwrap();
     assert_eq!((report.verified.head.seq, report.torn_bytes), (Seq(6), 0));
     let seqs: Vec<_> = records(&log_path(&folder)).iter().map(|r| r["seq"].clone()).collect();
     assert_eq!(seqs, [0, 1, 2, 3, 4, 5, 6]);
@@ -91,12 +101,12 @@ async fn a_log_goes_on_after_a_restart() {
 #[tokio::test]
 async fn batched_records_are_there_after_a_restart_too() {
     let folder = tempfile::tempdir().unwrap();
-    let log = open_with(folder.path(), key(1), Durability::Batched).unwrap();
+    let log = open_with(folder.path(), &keys(1), Durability::Batched).unwrap();
     for n in 1..=100 {
         assert_eq!(log.append(event(&json!({ "n": n }))).await.unwrap(), Seq(n));
     }
     drop(log);
-    assert_eq!(verify_log(&log_folder(&folder), &key(1)).unwrap().verified.head.seq, Seq(100));
+    assert_eq!(verify(&folder, &keys(1)).unwrap().verified.head.seq, Seq(100));
 }
 
 #[tokio::test]
@@ -114,7 +124,7 @@ async fn a_record_torn_at_any_byte_is_cut_and_nothing_whole_is_lost() {
         assert_eq!(fs::read(cut.kept_in).unwrap(), bytes[last..end]);
         assert_eq!(log.append(event(&json!({}))).await.unwrap(), Seq(4));
         drop(log);
-        assert_eq!(verify_log(&log_folder(&folder), &key(1)).unwrap().verified.head.seq, Seq(4));
+        assert_eq!(verify(&folder, &keys(1)).unwrap().verified.head.seq, Seq(4));
         let records = records(&log_path(&folder));
         assert_eq!(records[1]["detail"]["n"], 1);
         assert_eq!(records[3]["action"], "system.log_repaired");
@@ -135,7 +145,7 @@ async fn a_header_torn_at_any_byte_is_begun_anew() {
         assert!(log.opened().begun);
         assert_eq!(log.append(event(&json!({}))).await.unwrap(), Seq(1));
         drop(log);
-        verify_log(&log_folder(&folder), &key(1)).unwrap();
+        verify(&folder, &keys(1)).unwrap();
     }
 }
 
@@ -153,7 +163,7 @@ async fn pages_lost_in_a_power_cut_are_cut_with_what_follows_them() {
     assert!(cut.bytes > 4096 && cut.after > Seq(5), "{cut:?}");
     assert_eq!(log.append(event(&json!({}))).await.unwrap(), Seq(cut.after.0 + 2));
     drop(log);
-    verify_log(&log_folder(&folder), &key(1)).unwrap();
+    verify(&folder, &keys(1)).unwrap();
     let end = bytes.len() - 300;
     assert!(
         fs::read(cut.kept_in).unwrap() == bytes[end - usize::try_from(cut.bytes).unwrap()..end]
@@ -168,7 +178,7 @@ async fn zeros_at_the_end_are_room_and_nothing_else() {
     assert_eq!(log.opened().cut, None);
     assert_eq!(log.append(event(&json!({}))).await.unwrap(), Seq(3));
     drop(log);
-    let report = verify_log(&log_folder(&folder), &key(1)).unwrap();
+    let report = verify(&folder, &keys(1)).unwrap();
     assert_eq!((report.verified.head.seq, report.torn_bytes), (Seq(3), 0));
 }
 
@@ -179,19 +189,19 @@ async fn damage_that_no_crash_explains_is_not_repaired() {
     let mut bytes = fs::read(&path).unwrap();
     bytes[10] = 0;
     fs::write(&path, &bytes).unwrap();
-    let refused = open_with(folder.path(), key(1), Durability::Strict).unwrap_err();
+    let refused = open_with(folder.path(), &keys(1), Durability::Strict).unwrap_err();
     assert!(matches!(refused, LogError::Damaged { offset: 0, .. }), "{refused}");
     assert_eq!(refused.code(), Code::LogTampered);
     assert_eq!(fs::read(&path).unwrap(), bytes, "what was refused is left as it is");
 }
 
 #[track_caller]
-fn refused(folder: &TempDir, key: &LogKey) -> (Code, u64, FaultKind) {
+fn refused(folder: &TempDir, keys: &LogKeys) -> (Code, u64, FaultKind) {
     let before = fs::read(log_path(folder)).unwrap();
-    let refused = open_with(folder.path(), key.clone(), Durability::Strict).unwrap_err();
+    let refused = open_with(folder.path(), keys, Durability::Strict).unwrap_err();
     let code = refused.code();
-    let LogError::DoesNotVerify(fault) = refused else { unreachable!("{refused}") };
-    let LogError::DoesNotVerify(same) = verify_log(&log_folder(folder), key).unwrap_err() else {
+    let LogError::DoesNotVerify { fault, .. } = refused else { unreachable!("{refused}") };
+    let LogError::DoesNotVerify { fault: same, .. } = verify(folder, keys).unwrap_err() else {
         unreachable!("verifying and opening judge alike")
     };
     assert_eq!(fault, same);
@@ -202,13 +212,13 @@ fn refused(folder: &TempDir, key: &LogKey) -> (Code, u64, FaultKind) {
 #[tokio::test]
 async fn a_log_that_was_tampered_with_is_not_opened() {
     let folder = filled(5).await;
-    assert_eq!(refused(&folder, &key(2)), (Code::LogKeyMissing, 0, FaultKind::WrongKey));
+    assert_eq!(refused(&folder, &keys(2)), (Code::LogKeyMissing, 0, FaultKind::WrongKey));
     let path = log_path(&folder);
     let text = fs::read_to_string(&path).unwrap();
     let lines: Vec<_> = text.split_inclusive('\n').collect();
     let check = |lines: &[&str], kind| {
         fs::write(&path, lines.concat()).unwrap();
-        assert_eq!(refused(&folder, &key(1)), (Code::LogTampered, 3, kind));
+        assert_eq!(refused(&folder, &keys(1)), (Code::LogTampered, 3, kind));
     };
     let edited = lines[3].replace("\"n\":3", "\"n\":4");
     check(&[&lines[..3], &[&*edited], &lines[4..]].concat(), FaultKind::Edited);
@@ -225,7 +235,7 @@ async fn a_log_that_is_being_written_can_be_verified() {
     let log = open(folder.path());
     let mut file = OpenOptions::new().append(true).open(log_path(&folder)).unwrap();
     file.write_all(b"{\"seq\":3").unwrap();
-    let report = verify_log(&log_folder(&folder), &key(1)).unwrap();
+    let report = verify(&folder, &keys(1)).unwrap();
     assert_eq!((report.verified.head.seq, report.torn_bytes), (Seq(2), 8));
     drop(log);
 }
@@ -290,10 +300,7 @@ fn a_full_disk_refuses_and_loses_nothing() {
         told.lines().filter_map(|line| line.strip_prefix("acknowledged ")).next_back();
     let acknowledged: u64 = acknowledged.unwrap().parse().unwrap();
     assert!(acknowledged > 50, "{told}");
-    assert_eq!(
-        verify_log(&log_folder(&folder), &key(1)).unwrap().verified.head.seq.0,
-        acknowledged
-    );
+    assert_eq!(verify(&folder, &keys(1)).unwrap().verified.head.seq.0, acknowledged);
     let log = open(folder.path());
     assert_eq!(log.opened().cut, None, "what did not fit was cut off at once");
 }

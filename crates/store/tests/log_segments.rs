@@ -5,13 +5,15 @@
 use std::fs;
 use std::sync::Arc;
 
-use bakerst_audit::{BatchMost, FaultKind, LogKey, LogSource as _, RecordReader, SourceError};
+use bakerst_audit::{
+    BatchMost, FaultKind, LogKey, LogKeys, LogSource as _, RecordReader, SourceError, Trust,
+};
 use bakerst_model::{
     Action, Actor, Clock, Code, Detail, Event, Journal as _, Secret, Seq, UnixMillis,
 };
 use bakerst_store::{
-    Durability, LogError, LogFile, LogFolder, LogReader, LogSettings, SegmentBytes, StateFolder,
-    Synced, verify_log,
+    Durability, LogCheck, LogError, LogFile, LogFolder, LogReader, LogReport, LogSettings,
+    SegmentBytes, StateFolder, Synced, verify_log,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -29,11 +31,15 @@ fn key() -> LogKey {
     LogKey::new(&Secret::new(vec![7; 32])).unwrap()
 }
 
+fn keys() -> LogKeys {
+    LogKeys::new(key(), Secret::new(vec![9; 32]))
+}
+
 fn try_open(folder: &TempDir, durability: Durability) -> Result<LogFile, LogError> {
     let folder = StateFolder::open(folder.path()).unwrap();
     let segment_bytes = SegmentBytes(4096);
     let settings = LogSettings { durability, segment_bytes, ..LogSettings::default() };
-    LogFile::open(&folder, key(), settings, Arc::new(Noon))
+    LogFile::open(&folder, &keys(), settings, Arc::new(Noon))
 }
 
 fn open(folder: &TempDir) -> LogFile {
@@ -48,6 +54,11 @@ async fn append(log: &LogFile, n: u64) -> Seq {
 
 fn log_folder(folder: &TempDir) -> LogFolder {
     LogFolder::in_state(folder.path())
+}
+
+fn verify(folder: &TempDir) -> Result<LogReport, LogError> {
+    let check = LogCheck { trust: Trust::keys(keys()), given: Vec::new(), threads: 2 };
+    verify_log(&log_folder(folder), check, &|_| {})
 }
 
 /// A folder whose log holds some segments.
@@ -90,7 +101,7 @@ async fn a_log_goes_on_over_segments_and_restarts() {
     }
     let head = open(&folder).health().head;
     assert_eq!(append(&open(&folder), 100).await, Seq(head.0 + 1));
-    let report = verify_log(&log_folder(&folder), &key()).unwrap();
+    let report = verify(&folder).unwrap();
     assert_eq!(report.verified.head.seq, Seq(head.0 + 1));
     assert_eq!(report.segments, segments.len());
 }
@@ -101,8 +112,8 @@ async fn a_missing_segment_is_found_when_verifying_and_a_cut_one_when_opening() 
     let segments = log_folder(&folder).segments().unwrap();
     let hidden = fs::read(&segments[3].path).unwrap();
     fs::remove_file(&segments[3].path).unwrap();
-    let refused = verify_log(&log_folder(&folder), &key()).unwrap_err();
-    let LogError::DoesNotVerify(fault) = refused else { unreachable!("{refused}") };
+    let refused = verify(&folder).unwrap_err();
+    let LogError::DoesNotVerify { fault, .. } = refused else { unreachable!("{refused}") };
     assert_eq!((fault.seq, fault.kind), (segments[3].first, FaultKind::Removed));
     fs::write(&segments[3].path, hidden).unwrap();
     let last_sealed = &segments[segments.len() - 2];
@@ -123,7 +134,7 @@ async fn a_segment_that_a_crash_left_without_its_header_is_begun_again() {
     for left in [&b""[..], b"{\"seq\":", &[0; 300_000]] {
         fs::write(&next, left).unwrap();
         drop(open(&folder));
-        let report = verify_log(&log, &key()).unwrap();
+        let report = verify(&folder).unwrap();
         assert_eq!(report.verified.head.seq, Seq(head.0 + 1));
         fs::remove_file(&next).unwrap();
     }

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use bakerst_audit::query::{Filter, Query};
-use bakerst_audit::{About, Chain, LogId, LogKey, RECORD_BYTES_MAX};
+use bakerst_audit::{About, Chain, Draft, LogId, LogKey, LogKeys, RECORD_BYTES_MAX};
 use bakerst_model::{Action, Actor, AgentId, Detail, Event, Secret, UnixMillis};
 use bakerst_store::LogFolder;
 use bakerst_store::query::{
@@ -28,19 +28,18 @@ fn folder() -> (TempDir, LogFolder) {
 /// Real records with details of these lengths, from alternating agents.
 fn lines(lengths: &[usize]) -> Vec<Vec<u8>> {
     let key = LogKey::new(&Secret::new(vec![7; 32])).unwrap();
-    let log = LogId::from_random([1; 16]);
-    let (mut chain, header) = Chain::begin(key, log, &About::default(), UnixMillis(0)).unwrap();
-    let mut lines = vec![header.bytes().to_vec()];
+    let keys = LogKeys::new(key, Secret::new(vec![9; 32]));
+    let (log, mut out) = (LogId::from_random([1; 16]), Vec::new());
+    let begun = Chain::begin(&keys, log, About::default(), UnixMillis(0), &mut out);
+    let mut chain = begun.unwrap();
     for (n, length) in lengths.iter().enumerate() {
         let agent = AgentId::parse(if n % 2 == 0 { "even" } else { "odd" }).ok();
         let actor = Actor { agent, ..Actor::system() };
         let detail = Detail::of(&json!({ "input": "x".repeat(*length) })).unwrap();
         let event = Event { action: Action::ToolAllowed, actor, conversation: None, detail };
-        let entry = chain.prepare(UnixMillis(n as u64), &event).unwrap();
-        chain.advance(&entry).unwrap();
-        lines.push(entry.bytes().to_vec());
+        chain.append(&Draft::of(UnixMillis(n as u64), &event).unwrap(), &mut out);
     }
-    lines
+    bakerst_audit::lines(&out).map(<[u8]>::to_vec).collect()
 }
 
 /// Writes lines into segments that begin at these places.

@@ -4,25 +4,27 @@ pub(crate) mod args;
 mod erase;
 mod export;
 mod index;
+mod prove;
 mod query;
 mod retain;
 mod select;
 mod stats;
 mod tail;
-
-use bakerst_audit::Verified;
-use bakerst_store::verify_log;
-use serde_json::json;
+mod verify;
 
 use crate::cli::{Audit, Global};
-use crate::failure::{Exit, Failure, Outcome};
-use crate::print::{self, Style};
-use crate::station::{self, Places};
+use crate::failure::Outcome;
+use crate::station::Places;
 
 pub(crate) fn run(audit: &Audit, global: &Global) -> Outcome {
     let places = Places::of(global)?;
     match audit {
-        Audit::Verify => verify(&places, global.json),
+        Audit::Verify(args) => verify::run(args, &places, global.json),
+        Audit::Checkpoint => prove::checkpoint(&places, global.json),
+        Audit::PublicKey => prove::public_key(&places, global.json),
+        Audit::Prove(args) => prove::prove(args, &places),
+        Audit::CheckProof(args) => prove::check(args, &places, global.json),
+        Audit::RotateKey => prove::rotate_key(&places, global),
         Audit::Tail(args) => tail::run(args, &places, global.json),
         Audit::Query(args) => query::run(args, &places, global.json),
         Audit::Stats(args) => stats::run(args, &places, global.json),
@@ -31,28 +33,4 @@ pub(crate) fn run(audit: &Audit, global: &Global) -> Outcome {
         Audit::Retain(args) => retain::run(args, &places, global),
         Audit::Erase(args) => erase::run(args, &places, global),
     }
-}
-
-fn verify(places: &Places, json: bool) -> Outcome {
-    let report = verify_log(&places.log(), &places.log_key()?)
-        .map_err(|e| Failure::new(Exit::Refused, e.code(), station::with_causes(&e)))?;
-    let Verified { log, head, bytes, .. } = report.verified;
-    if json {
-        print::json(&json!({
-            "verified": true,
-            "records": head.seq,
-            "bytes": bytes,
-            "head": head.mac,
-            "log": log.to_string(),
-            "tornBytes": report.torn_bytes,
-        }));
-        return Ok(Exit::Ok);
-    }
-    let style = Style::for_stdout();
-    let (seq, mac) = (head.seq, head.mac);
-    print::line(format!("{} {seq} records, {bytes} bytes, head {mac}", style.green("verified:")));
-    if report.torn_bytes > 0 {
-        print::note(format!("{} bytes follow: a write under way, or cut short", report.torn_bytes));
-    }
-    Ok(Exit::Ok)
 }

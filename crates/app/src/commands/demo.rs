@@ -6,6 +6,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::cli::{Audit, Global, Up};
+use crate::commands::audit::args::Verify;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::http::{Address, Connection};
 use crate::print::{self, Style};
@@ -23,7 +24,7 @@ pub(crate) fn run(global: &Global) -> Outcome {
     };
     station::runtime()?.block_on(tour(&global))?;
     title("5", "Every decision is in the log, and the log verifies");
-    let verified = audit::run(&Audit::Verify, &global)?;
+    let verified = audit::run(&Audit::Verify(Verify::default()), &global)?;
     let last = audit::args::Tail { lines: 8, ..Default::default() };
     audit::run(&Audit::Tail(Box::new(last)), &global)?;
     print::line("\nThe folder of this demo is gone again. `bakerst up` starts the real thing.");

@@ -162,12 +162,7 @@ impl Opening<'_> {
 
     /// Puts a record of the repair where the torn end was. The record is written before the rest
     /// is cut, so that no crash in between leaves a repair that nobody finds.
-    fn repair(
-        &self,
-        path: &Path,
-        mut log: Recovered,
-        torn: &[u8],
-    ) -> Result<Recovered, LogError> {
+    fn repair(&self, path: &Path, mut log: Recovered, torn: &[u8]) -> Result<Recovered, LogError> {
         let write = |source| LogError::Write { path: path.to_owned(), source };
         let begin = |error: &dyn std::error::Error| LogError::Begin(error.to_string());
         let after = log.chain.head().seq;
@@ -194,8 +189,7 @@ impl Opening<'_> {
         let mut lines = LogLines::new(file);
         let mut verifier = Verifier::from_segment(Trust::keys(self.keys.clone()), first);
         let unreadable = |source| LogError::Read { path: path.to_owned(), source };
-        let faulty =
-            |fault| LogError::DoesNotVerify { segment: Some(path.to_owned()), fault };
+        let faulty = |fault| LogError::DoesNotVerify { segment: Some(path.to_owned()), fault };
         let mut any = false;
         while let Some(line) = lines.next_line().map_err(unreadable)? {
             let endless = line.len() > RECORD_BYTES_MAX;

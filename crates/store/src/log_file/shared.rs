@@ -110,8 +110,12 @@ impl State {
 
     /// Appends a record of the log's own.
     fn append_own(&mut self, at: UnixMillis, action: Action, detail: &serde_json::Value) {
-        let event = Detail::of(detail)
-            .map(|detail| Event { action, actor: Actor::system(), conversation: None, detail });
+        let event = Detail::of(detail).map(|detail| Event {
+            action,
+            actor: Actor::system(),
+            conversation: None,
+            detail,
+        });
         // A few numbers and words always have a form.
         if let Some(draft) = event.ok().and_then(|event| Draft::of(at, &event).ok()) {
             self.chain.append(&draft, &mut self.buffer);
@@ -123,7 +127,8 @@ impl State {
         if self.refused > 0 && self.remarked == 0 {
             let (refused, why) = (self.refused, self.why_refused.clone());
             self.remarked = refused;
-            let alarm = format!("the log could not be written ({why}): {refused} events were refused");
+            let alarm =
+                format!("the log could not be written ({why}): {refused} events were refused");
             self.append_own(at, Action::SystemAlarm, &json!({ "alarms": [alarm] }));
         }
         if at.0.saturating_add(CLOCK_SLACK_MILLIS) < self.latest.0 {
@@ -327,9 +332,7 @@ impl Shared {
 }
 
 /// A thread that failed while it held the state may have left it halfway, so the log closes.
-pub(super) fn in_doubt(
-    poisoned: PoisonError<MutexGuard<'_, State>>,
-) -> MutexGuard<'_, State> {
+pub(super) fn in_doubt(poisoned: PoisonError<MutexGuard<'_, State>>) -> MutexGuard<'_, State> {
     let mut state = poisoned.into_inner();
     state.close("a thread failed while it wrote");
     // Those who wait learn it by the loss of their channel.

@@ -117,9 +117,7 @@ impl Shared {
             };
         }
         match self.settings.durability {
-            Durability::Batched => {
-                self.wait_at_most(state, BATCH_PAUSE, |state| !state.stopping)
-            }
+            Durability::Batched => self.wait_at_most(state, BATCH_PAUSE, |state| !state.stopping),
             Durability::Strict => state,
         }
     }

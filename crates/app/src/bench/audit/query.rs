@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use bakerst_audit::query::{Bucket, Filter, Query};
-use bakerst_audit::{About, Chain, LogId, LogKey};
+use bakerst_audit::{About, Chain, Draft, LogId, LogKey, LogKeys};
 use bakerst_model::{
     Action, Actor, AgentId, Code, ConversationId, Detail, Event, Secret, Seq, UnixMillis, UserId,
     Verdict,
@@ -108,15 +108,14 @@ fn write_log(log: &LogFolder, segments: usize) -> io::Result<()> {
 /// Many different records in a row.
 fn block() -> Option<Vec<u8>> {
     let key = LogKey::new(&Secret::new(vec![7; 32])).ok()?;
-    let (id, about) = (LogId::from_random([1; 16]), About::default());
-    let (mut chain, header) = Chain::begin(key, id, &about, UnixMillis(0)).ok()?;
+    let keys = LogKeys::new(key, Secret::new(vec![9; 32]));
+    let id = LogId::from_random([1; 16]);
     let mut block = Vec::with_capacity(BLOCK_BYTES + 4096);
-    block.extend_from_slice(header.bytes());
+    let mut chain = Chain::begin(&keys, id, About::default(), UnixMillis(0), &mut block).ok()?;
     let mut n = 0;
     while block.len() < BLOCK_BYTES {
-        let entry = chain.prepare(UnixMillis(1_771_925_400_000 + n * 7), &event(n)?).ok()?;
-        chain.advance(&entry).ok()?;
-        block.extend_from_slice(entry.bytes());
+        let at = UnixMillis(1_771_925_400_000 + n * 7);
+        chain.append(&Draft::of(at, &event(n)?).ok()?, &mut block);
         n += 1;
     }
     Some(block)

@@ -1,5 +1,7 @@
 //! What the reading commands understand.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 /// Which records. Of several values of one flag any will do; all flags must be satisfied.
@@ -203,4 +205,34 @@ pub(crate) struct Index {
     /// Make all summaries anew, not those alone that are missing.
     #[arg(long)]
     pub(crate) anew: bool,
+}
+
+/// `audit verify`.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Verify {
+    /// A checkpoint that was kept elsewhere: a note, or records as a sink got them; `-` reads
+    /// standard input. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Vec<PathBuf>,
+    /// Believe this public key alone, and do without the log's own keys. May be given several
+    /// times.
+    #[arg(long, value_name = "NAME+ID+KEY")]
+    pub(crate) public_key: Vec<String>,
+}
+
+/// `audit prove`.
+#[derive(Args, Debug)]
+pub(crate) struct Prove {
+    /// The record's number.
+    pub(crate) seq: u64,
+}
+
+/// `audit check-proof`.
+#[derive(Args, Debug)]
+pub(crate) struct CheckProof {
+    /// The proof; `-` reads standard input.
+    pub(crate) file: PathBuf,
+    /// Believe this public key, not the one of the log here. May be given several times.
+    #[arg(long, value_name = "NAME+ID+KEY")]
+    pub(crate) public_key: Vec<String>,
 }
