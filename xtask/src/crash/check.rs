@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -26,10 +26,17 @@ pub(super) struct Figures {
     torn: u64,
     full: u64,
     acknowledged: u64,
-    unasked: u64,
+    verified: u64,
+    of_logs: HashMap<PathBuf, OfLog>,
+}
+
+/// What stands in one log after its last run.
+#[derive(Clone, Copy, Debug)]
+struct OfLog {
     repaired: u64,
     set_back: u64,
-    verified: u64,
+    alarms: u64,
+    unasked: u64,
 }
 
 impl Acknowledged {
@@ -54,13 +61,17 @@ impl Figures {
             "{runs} runs: {killed} killed, {torn} killed and torn, {full} killed on a full disk"
         );
         println!("{acknowledged} events acknowledged: 0 lost, 0 doubled");
+        let sum = |of: fn(&OfLog) -> u64| self.of_logs.values().map(of).sum::<u64>();
         println!(
-            "{} logs verified, {} repairs recorded, {} clocks set back recorded",
-            self.verified, self.repaired, self.set_back
+            "{} times verified; recorded by the logs: {} repairs, {} alarms, {} clocks set back",
+            self.verified,
+            sum(|log| log.repaired),
+            sum(|log| log.alarms),
+            sum(|log| log.set_back),
         );
         println!(
             "{} events were recorded without anybody having been told, as a crash may do",
-            self.unasked
+            sum(|log| log.unasked)
         );
         println!("{:.1} s", took.as_secs_f64());
     }
@@ -98,7 +109,7 @@ pub(super) fn check(
     ensure!(report.torn_bytes == 0, "{} torn bytes are left", report.torn_bytes);
     figures.verified += 1;
     let (mut found, mut seqs) = (HashMap::new(), HashSet::new());
-    let (mut repaired, mut set_back) = (0, 0);
+    let (mut repaired, mut set_back, mut alarms) = (0, 0, 0);
     for segment in log.segments()? {
         for line in fs::read_to_string(&segment.path)?.lines() {
             let record: Value = serde_json::from_str(line)?;
@@ -107,6 +118,7 @@ pub(super) fn check(
             match record.get("action").and_then(Value::as_str) {
                 Some("system.log_repaired") => repaired += 1,
                 Some("system.clock_set_back") => set_back += 1,
+                Some("system.alarm") => alarms += 1,
                 _ => {}
             }
             let Some(event) = record.pointer("/detail/event").and_then(Value::as_str) else {
@@ -121,7 +133,9 @@ pub(super) fn check(
         let place = found.get(event);
         ensure!(place == Some(seq), "the event {event}, told as {seq}, is at {place:?}");
     }
-    (figures.repaired, figures.set_back) = (repaired, set_back);
-    figures.unasked = (found.len() - acknowledged.0.len()) as u64;
+    figures.of_logs.insert(
+        folder.to_owned(),
+        OfLog { repaired, set_back, alarms, unasked: (found.len() - acknowledged.0.len()) as u64 },
+    );
     Ok(())
 }

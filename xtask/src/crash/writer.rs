@@ -51,7 +51,7 @@ pub(crate) fn open(folder: &Path, durability: Durability) -> Result<LogFile> {
     let settings = LogSettings {
         durability,
         segment_bytes: SegmentBytes(64 << 10),
-        checkpoints: Cadence { records: 50, every: Duration::from_millis(20) },
+        checkpoints: Some(Cadence { records: 50, every: Duration::from_millis(20) }),
         ..LogSettings::default()
     };
     Ok(LogFile::open(&folder, &keys()?, settings, Arc::new(Jumpy(AtomicU64::new(0))))?)

@@ -81,7 +81,8 @@ impl Opening<'_> {
             Some(cut) => cut.after,
             None => recovered.chain.head().seq,
         };
-        match head < synced.seq {
+        // A log that is gone as a whole is begun anew; whoever opens it is told.
+        match head < synced.seq && !recovered.opened.begun {
             true => {
                 let note = self.folder.synced_path();
                 Err(LogError::Cut { head, synced: synced.seq, note })

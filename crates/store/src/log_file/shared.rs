@@ -296,14 +296,16 @@ impl Shared {
             Some(key) => chain.rotate(key, at, buffer, &mut header),
         };
         let first = begun.map_err(|error| unwritable(error.to_string()))?;
-        let done = self.seal(state).and_then(|()| Live::begin(&self.folder, first, &header));
-        match done {
+        if let Err(error) = self.seal(state) {
+            return Err(state.close(&format!("the disk did not take it: {error}")));
+        }
+        match Live::begin(&self.folder, first, &header) {
             Ok(live) => {
                 state.live = live;
                 state.before = state.chain.mark();
                 Ok(())
             }
-            // The chain knows the new key already, and the old segment may end with its name.
+            // The old segment ends with the name of the new key already.
             Err(error) if rotates => {
                 Err(state.close(&format!("the next segment could not be begun: {error}")))
             }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bakerst_model::{JournalError, Seq};
 
 use super::shared::{Shared, State, Waiting, in_doubt};
-use super::{Durability, LogFile, Opened};
+use super::{Cadence, Durability, LogFile, Opened};
 use crate::Synced;
 
 /// How long a record that was answered may stay off the disk under [`Durability::Batched`].
@@ -75,12 +75,10 @@ impl Shared {
         loop {
             let mut state = self.wait_for_work();
             let stopping = state.stopping;
-            if state.closed.is_some() {
-                let reason = state.closed.clone().unwrap_or_default();
-                refuse(std::mem::take(&mut state.waiting), &JournalError::Closed(reason));
+            if refuse_if_closed(&mut state) {
                 return None;
             }
-            if stopping && !state.failing || self.checkpoint_is_due(&state) {
+            if self.checkpoint_is_due(&state) {
                 self.checkpoint(&mut state);
             }
             if !std::mem::take(&mut state.dirty) {
@@ -99,6 +97,9 @@ impl Shared {
             if self.is_full(&state) {
                 // Where there is no room for another, this one goes on; the next batch tries again.
                 drop(self.rotate(&mut state, None));
+                if refuse_if_closed(&mut state) {
+                    return None;
+                }
             }
             let (file, written) = (state.file(), state.written());
             return Some(Batch { waiting: std::mem::take(&mut state.waiting), file, written });
@@ -108,12 +109,14 @@ impl Shared {
     fn wait_for_work(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         while !state.dirty && !state.stopping && !self.checkpoint_is_due(&state) {
-            let every = self.settings.checkpoints.every;
-            let until_due = every.saturating_sub(state.signed_at.elapsed());
             let going_on = |state: &State| !state.dirty && !state.stopping;
-            state = match state.chain.unsigned() == 0 || state.failing {
-                true => self.bell.wait(state).unwrap_or_else(in_doubt),
-                false => self.wait_at_most(state, until_due, going_on),
+            let cadence = self.settings.checkpoints.filter(|_| may_be_signed(&state));
+            state = match cadence {
+                None => self.bell.wait(state).unwrap_or_else(in_doubt),
+                Some(Cadence { every, .. }) => {
+                    let until_due = every.saturating_sub(state.signed_at.elapsed());
+                    self.wait_at_most(state, until_due, going_on)
+                }
             };
         }
         match self.settings.durability {
@@ -135,11 +138,10 @@ impl Shared {
     }
 
     fn checkpoint_is_due(&self, state: &State) -> bool {
-        let cadence = self.settings.checkpoints;
-        let unsigned = state.chain.unsigned();
+        let Some(cadence) = self.settings.checkpoints else { return false };
+        let enough = state.chain.unsigned() >= cadence.records;
         let overdue = state.signed_at.elapsed() >= cadence.every;
-        // Where nothing can be written, nothing can be signed; the next event tries again.
-        !state.failing && unsigned > 0 && (unsigned >= cadence.records || overdue)
+        may_be_signed(state) && (enough || overdue || state.stopping)
     }
 
     /// Closes the log: nobody knows what is on the disk of all that was written since the last
@@ -152,6 +154,18 @@ impl Shared {
         refuse(batch, &closed);
         refuse(later, &closed);
     }
+}
+
+/// Tells all who wait that the log is closed, if it is.
+fn refuse_if_closed(state: &mut State) -> bool {
+    let Some(reason) = state.closed.clone() else { return false };
+    refuse(std::mem::take(&mut state.waiting), &JournalError::Closed(reason));
+    true
+}
+
+/// Where nothing can be written, nothing can be signed; the next event tries again.
+fn may_be_signed(state: &State) -> bool {
+    state.chain.unsigned() > 0 && !state.failing
 }
 
 fn answer(batch: Vec<Waiting>) {

@@ -36,7 +36,7 @@ fn log_on(device: &str, durability: Durability) -> LogFile {
         Recovered { file, chain, segment, end, begin_segment: false, opened: opened.clone() };
     let outer = tempfile::tempdir().unwrap();
     let folder = StateFolder::open(outer.path()).unwrap().log();
-    let settings = LogSettings { durability, ..LogSettings::default() };
+    let settings = LogSettings { durability, checkpoints: None, ..LogSettings::default() };
     let shared = Shared::new(folder, recovered, settings, Arc::new(Noon)).unwrap();
     LogFile::start(shared, opened, None).unwrap()
 }
@@ -69,7 +69,7 @@ async fn a_write_that_can_be_neither_made_nor_undone_closes_the_log() {
     let log = log_on("/dev/full", Durability::Strict);
     let refused = log.append(event()).await.unwrap_err();
     assert_eq!(refused.code(), Code::LogClosed);
-    assert!(refused.to_string().contains("nor what was written of it cut"), "{refused}");
+    assert!(refused.to_string().contains("nor what was written of them cut"), "{refused}");
     assert_eq!(log.health().head, Seq(0));
 }
 

@@ -22,7 +22,7 @@ pub(super) fn checkpoint(places: &Places, json: bool) -> Outcome {
     let note = latest(places)?;
     match json {
         true => print::json(&json!({ "note": note })),
-        false => print::line(note.trim_end().to_owned()),
+        false => print::line(note.trim_end()),
     }
     Ok(Exit::Ok)
 }
@@ -64,7 +64,7 @@ pub(super) fn prove(args: &Prove, places: &Places) -> Outcome {
     let proof = RecordProof { record, seq, hashes, note };
     // Whoever prints a proof that proves nothing has a log that does not verify.
     proof.check(&signers).map_err(|e| refused(Code::LogTampered, e.to_string()))?;
-    print::line(proof.to_text().trim_end().to_owned());
+    print::line(proof.to_text().trim_end());
     Ok(Exit::Ok)
 }
 

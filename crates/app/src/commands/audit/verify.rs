@@ -34,8 +34,22 @@ pub(super) fn run(args: &Verify, places: &Places, json: bool) -> Outcome {
                        nothing without one";
         return Err(Failure::new(Exit::Refused, Code::LogKeyMissing, message));
     }
+    if report.torn_bytes > 0 && nobody_writes(places) {
+        let (bytes, head) = (report.torn_bytes, report.verified.head.seq);
+        let message = format!(
+            "the audit log ends torn: {bytes} bytes behind record {head} are no record; \
+             the next `bakerst up` cuts them off, keeps them and records that"
+        );
+        return Err(Failure::new(Exit::Refused, Code::LogTampered, message));
+    }
     say(&report, by_macs, json);
     Ok(Exit::Ok)
+}
+
+/// Whether a write cannot be under way.
+fn nobody_writes(places: &Places) -> bool {
+    let lock = fs::File::open(places.state().join("lock"));
+    lock.map_or(true, |lock| lock.try_lock_shared().is_ok())
 }
 
 /// With public keys named on the command line, those alone are believed: so does somebody who has
@@ -140,7 +154,7 @@ fn say(report: &LogReport, by_macs: bool, json: bool) {
     print::line(format!("{} {seq} records, {bytes} bytes, head {mac}", style.green("verified:")));
     let last = Seq(signed.saturating_sub(1));
     match (signed, by_macs) {
-        (0, _) => print::line("no checkpoint is over them yet".to_owned()),
+        (0, _) => print::line("no checkpoint is over them yet"),
         (_, true) => print::line(format!(
             "{} checkpoints agree, the last over the records up to {last}",
             verified.checkpoints
