@@ -291,7 +291,7 @@ fn judging_goes_on_from_any_segment() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn pieces_and_lines_are_judged_alike(
         lines_each in 1..40_usize,
