@@ -134,7 +134,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{About, Chain, LogId, LogKey};
+    use crate::{About, Chain, Draft, LogId, LogKey, LogKeys};
 
     fn event(user: Option<&str>, detail: &Value) -> Event {
         let (user, agent) = (user.and_then(|u| UserId::parse(u).ok()), AgentId::parse("bot").ok());
@@ -145,9 +145,12 @@ mod tests {
 
     fn line(event: &Event) -> Vec<u8> {
         let key = LogKey::new(&Secret::new(vec![7; 32])).unwrap();
-        let log = LogId::from_random([1; 16]);
-        let (chain, _) = Chain::begin(key, log, &About::default(), UnixMillis(0)).unwrap();
-        chain.prepare(UnixMillis(1), event).unwrap().bytes().to_vec()
+        let keys = LogKeys::new(key, Secret::new(vec![9; 32]));
+        let (log, mut out) = (LogId::from_random([1; 16]), Vec::new());
+        let begun = Chain::begin(&keys, log, About::default(), UnixMillis(0), &mut out);
+        out.clear();
+        begun.unwrap().append(&Draft::of(UnixMillis(1), event).unwrap(), &mut out);
+        out
     }
 
     /// A cipher for tests: it turns every bit.

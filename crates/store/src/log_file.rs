@@ -170,6 +170,12 @@ pub enum LogError {
         /// The file.
         path: PathBuf,
     },
+    /// Its beginning is gone, and no tombstone says why.
+    #[error("the log begins with record {first}, and no tombstone accounts for those before it")]
+    Unaccounted {
+        /// The first record that there is.
+        first: Seq,
+    },
     /// The log could not be begun or repaired.
     #[error("cannot begin or repair the audit log: {0}")]
     Begin(String),
@@ -185,7 +191,10 @@ impl LogError {
         match self {
             Self::Read { .. } | Self::Write { .. } | Self::Begin(_) => Code::LogUnwritable,
             Self::DoesNotVerify { fault, .. } => fault.code(),
-            Self::Damaged { .. } | Self::Disjoint { .. } | Self::Cut { .. } => Code::LogTampered,
+            Self::Damaged { .. }
+            | Self::Disjoint { .. }
+            | Self::Cut { .. }
+            | Self::Unaccounted { .. } => Code::LogTampered,
             Self::EarlierForm { .. } => Code::LogOfEarlierForm,
             Self::Chain(ChainError::Record(_)) => Code::LogUnwritable,
             Self::Chain(_) => Code::LogKeyMissing,

@@ -80,6 +80,7 @@ pub fn verify_log(
         let until = Some(synced.seq);
         return Err(faulty(Fault { line, offset: 0, seq, until, kind: FaultKind::Cut }));
     }
+    crate::retention::check_beginning(folder)?;
     Ok(LogReport { verified, segments: chunks.segments(), torn_bytes, too_old })
 }
 

@@ -5,14 +5,15 @@
 use std::fs;
 use std::sync::Arc;
 
-use bakerst_audit::LogKey;
 use bakerst_audit::retention::{Plan, Retention, Tombstone};
+use bakerst_audit::{LogKey, LogKeys, Trust};
 use bakerst_model::{
     Action, Actor, Clock, Code, Detail, Event, Journal as _, Secret, Seq, UnixMillis,
 };
 use bakerst_store::retention::{check_beginning, expire, finish_expiry, newest_tombstone, survey};
 use bakerst_store::{
-    Durability, LogFile, LogFolder, LogSettings, SegmentBytes, StateFolder, verify_log,
+    Durability, LogCheck, LogError, LogFile, LogFolder, LogReport, LogSettings, SegmentBytes,
+    StateFolder, verify_log,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -25,18 +26,24 @@ impl Clock for Noon {
     }
 }
 
-fn key() -> LogKey {
-    LogKey::new(&Secret::new(vec![7; 32])).unwrap()
+fn keys() -> LogKeys {
+    LogKeys::new(LogKey::new(&Secret::new(vec![7; 32])).unwrap(), Secret::new(vec![9; 32]))
+}
+
+fn verify(log: &LogFolder) -> Result<LogReport, LogError> {
+    let check = LogCheck { trust: Trust::keys(keys()), given: Vec::new(), threads: 2 };
+    verify_log(log, check, &|_| {})
 }
 
 fn open(folder: &TempDir) -> LogFile {
     let folder = StateFolder::open(folder.path()).unwrap();
     let settings = LogSettings {
-        durability: Durability::Batched,
+        durability: Durability::Strict,
         segment_bytes: SegmentBytes(4096),
+        checkpoints: None,
         ..LogSettings::default()
     };
-    LogFile::open(&folder, key(), settings, Arc::new(Noon)).unwrap()
+    LogFile::open(&folder, &keys(), settings, Arc::new(Noon)).unwrap()
 }
 
 async fn append(log: &LogFile, count: u64) {
@@ -74,14 +81,14 @@ async fn what_expires_leaves_a_tombstone_and_the_chain_holds() {
     let kept = firsts(&log);
     assert_eq!((kept.first(), tombstone.first), (Some(&tombstone.next), 0));
     assert!(tombstone.segments > 3 && tombstone.bytes > 10_000, "{tombstone:?}");
-    let head = verify_log(&log, &key()).unwrap().verified.head.seq;
+    let head = verify(&log).unwrap().verified.head.seq;
     assert_eq!(check_beginning(&log).unwrap(), Some(tombstone));
     // The log is opened and written on without what is gone, and may be shortened again.
     let file = open(&folder);
     append(&file, 50).await;
     let again = expire(&log, &plan(&log, 9_000), &file, &file).await.unwrap().unwrap();
     assert_eq!(again.first, tombstone.next);
-    assert!(verify_log(&log, &key()).unwrap().verified.head.seq > head);
+    assert!(verify(&log).unwrap().verified.head.seq > head);
     assert_eq!(newest_tombstone(&log).unwrap(), Some(again));
     let nothing = expire(&log, &plan(&log, 1 << 40), &file, &file).await.unwrap();
     assert_eq!(nothing, None);
@@ -92,7 +99,7 @@ async fn a_beginning_that_goes_without_a_word_is_found() {
     let (_folder, log, tombstone) = shortened(20_000).await;
     let segments = log.segments().unwrap();
     fs::remove_file(&segments[0].path).unwrap();
-    let refused = verify_log(&log, &key()).unwrap_err();
+    let refused = verify(&log).unwrap_err();
     assert_eq!(refused.code(), Code::LogTampered, "{refused}");
     assert!(firsts(&log)[0] > tombstone.next);
 
@@ -100,7 +107,7 @@ async fn a_beginning_that_goes_without_a_word_is_found() {
     append(&open(&folder), 100).await;
     let log = LogFolder::in_state(folder.path());
     fs::remove_file(&log.segments().unwrap()[0].path).unwrap();
-    let refused = verify_log(&log, &key()).unwrap_err();
+    let refused = verify(&log).unwrap_err();
     assert!(refused.to_string().contains("no tombstone"), "{refused}");
 }
 
@@ -126,6 +133,6 @@ async fn what_a_crash_left_undone_is_done_later() {
     assert_eq!(finish_expiry(&log).unwrap(), 1);
     assert_eq!(firsts(&log)[0], tombstone.next);
     assert_eq!(finish_expiry(&log).unwrap(), 0);
-    verify_log(&log, &key()).unwrap();
+    verify(&log).unwrap();
     assert_ne!(survey(&log).unwrap().unwrap().live.first, Seq(0));
 }
