@@ -143,7 +143,7 @@ pub(crate) struct Check {
 /// `mcp`.
 #[derive(Args, Debug)]
 pub(crate) struct Mcp {
-    /// The server's name in policies, as in `files/read_file` [default: the program's].
+    /// The server's name in policies, as in `mcp__files__read_file` [default: the program's].
     #[arg(long)]
     pub(crate) name: Option<String>,
     /// The agent that the client is.

@@ -32,6 +32,7 @@ pub mod rails;
 mod sanitize;
 mod subject;
 pub mod verbs;
+mod visible;
 
 pub use chain::{Answer, ApprovalNeed, Chain, Decision, Query, Run, Step, Word};
 pub use command::CommandPlace;

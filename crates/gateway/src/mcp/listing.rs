@@ -2,11 +2,17 @@
 //! is not shown, so that its description cannot speak to a model either.
 
 use bakerst_guard::Policy;
+use bakerst_model::AgentId;
 use serde_json::Value;
 
 /// Takes out of a list what the policy does not know, and says whether anything went. Lists that
 /// a policy has filtered are this caller's alone, so nobody may keep them for others.
-pub(crate) fn keep_visible(policy: &Policy, method: &str, result: &mut Value) -> bool {
+pub(crate) fn keep_visible(
+    policy: &Policy,
+    (agent, server): (&AgentId, &str),
+    method: &str,
+    result: &mut Value,
+) -> bool {
     if method != "tools/list" {
         return false;
     }
@@ -16,7 +22,8 @@ pub(crate) fn keep_visible(policy: &Policy, method: &str, result: &mut Value) ->
         let before = tools.len();
         tools.retain(|tool| {
             let name = tool.get("name").and_then(Value::as_str);
-            name.is_some_and(|name| policy.source().tools.contains_key(name))
+            let name = name.and_then(|name| policy.name_of(server, name));
+            name.is_some_and(|name| policy.shows(agent, &name))
         });
         changed |= tools.len() < before;
     }

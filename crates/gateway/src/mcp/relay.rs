@@ -168,7 +168,7 @@ impl Relay {
             }
             _ => return Ok(None),
         };
-        let agent = self.caller.principal.agent.clone().unwrap_or_else(AgentId::unnamed);
+        let agent = self.agent();
         Ok(Some(ToolCall {
             conversation: self.conversation.clone(),
             user: None,
@@ -180,14 +180,12 @@ impl Relay {
     }
 
     fn tool(&self, name: &str) -> Result<ToolName, String> {
-        // A policy that means one server's tool alone says so.
-        let qualified = format!("{}/{name}", self.server);
-        let policy = self.gateway.policy();
-        let name = match policy.source().tools.contains_key(&qualified) {
-            true => &qualified,
-            false => name,
-        };
-        ToolName::parse(name).map_err(|error| error.to_string())
+        let named = self.gateway.policy().name_of(&self.server, name);
+        named.ok_or_else(|| "`name` is no name of a tool".to_owned())
+    }
+
+    fn agent(&self) -> AgentId {
+        self.caller.principal.agent.clone().unwrap_or_else(AgentId::unnamed)
     }
 
     /// The parameters of a request that is judged: read strictly, since the server reads the very
@@ -233,7 +231,12 @@ impl Relay {
             if let Some(why) = self.unwanted(&value).await {
                 return why(&awaited.id);
             }
-            changed |= listing::keep_visible(&self.gateway.policy(), &awaited.method, &mut value);
+            changed |= listing::keep_visible(
+                &self.gateway.policy(),
+                (&self.agent(), &self.server),
+                &awaited.method,
+                &mut value,
+            );
         }
         match self.cleaned(awaited, value, raw.get().len()).await {
             Ok(Cleaned { withheld: Some(reason), .. }) => {

@@ -353,3 +353,21 @@ async fn consumer_mode_passes_everything_on_and_records_no_decision() {
     assert!(reply.text.contains("ann@example.com"), "{}", reply.text);
     assert!(house.journal.of(&Action::ToolAllowed).is_empty());
 }
+
+/// A policy that means one server's tool alone says so by its full name.
+#[tokio::test]
+async fn a_tool_goes_by_its_full_name_where_the_policy_declares_that() {
+    let full = "  mcp__files__timezone_lookup: { risk: destructive, schema: { type: object } }\n  timezone_lookup:";
+    let house = Plan::new().policy_with("  timezone_lookup:", full).open().await;
+    let server = Upstream::start(echo).await;
+    house.put_behind(&server);
+    let lookup = call(1, "timezone_lookup", &json!({ "city": "Tokyo" }));
+    let mut agent = house.tcp().await;
+    let asked = tokio::spawn(async move { post(&mut agent, LEGACY, &lookup).await });
+    house.approvals.claimed(2).await;
+    house.answer("apr-1", false).await;
+    let reply = asked.await.unwrap();
+    let last = messages(&reply).pop().unwrap_or_else(|| reply.json());
+    assert_eq!(fate(&last), "GRD-051");
+    assert!(server.seen().is_empty());
+}
