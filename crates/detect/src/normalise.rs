@@ -149,6 +149,12 @@ impl Layered {
     }
 
     fn push_str(&mut self, piece: &str, from: usize) {
+        if piece.is_ascii() {
+            self.text.push_str(piece);
+            let ends = from..from + piece.len();
+            self.sources.extend(ends.map(|at| (narrow(at), narrow(at + 1))));
+            return;
+        }
         for (at, c) in piece.char_indices() {
             self.push(c, from + at..from + at + c.len_utf8());
         }

@@ -42,7 +42,7 @@ pub fn decodings(text: &str, hints: &Hints) -> Vec<Layered> {
 fn runs(
     text: &str,
     layer: Layer,
-    belongs: fn(u8) -> bool,
+    belongs: impl Fn(u8) -> bool,
     decode: fn(&str) -> Option<Vec<Decoded>>,
 ) -> Option<Layered> {
     let mut out = Layered::with_capacity(layer, 0);

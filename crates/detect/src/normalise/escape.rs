@@ -67,15 +67,18 @@ fn replace_where(
     if triggers.take(least).count() < least {
         return None;
     }
-    let mut out = Layered::with_capacity(layer, text.len());
+    // Most texts hold the sign and no escape, and are not worth a copy.
+    let mut copy: Option<Layered> = None;
     let (mut done, mut found) = (0, 0);
     for at in memchr::memchr_iter(trigger, text.as_bytes()) {
         if at < done {
             continue;
         }
-        let before = out.text.chars().next_back().filter(|_| at == done);
-        let before = text.get(done..at).and_then(|s| s.chars().next_back()).or(before);
+        let last = copy.as_ref().and_then(|out| out.text.chars().next_back());
+        let before = text.get(done..at).and_then(|s| s.chars().next_back());
+        let before = before.or(last.filter(|_| at == done));
         if let Some((meaning, len)) = text.get(at..).and_then(|rest| read(rest, before)) {
+            let out = copy.get_or_insert_with(|| Layered::with_capacity(layer, text.len()));
             out.push_str(text.get(done..at).unwrap_or_default(), done);
             if let Some(c) = meaning {
                 out.push(c, at..at + len);
@@ -84,8 +87,9 @@ fn replace_where(
             found += 1;
         }
     }
+    let mut out = copy.filter(|_| found >= least)?;
     out.push_str(text.get(done..).unwrap_or_default(), done);
-    (found >= least).then_some(out)
+    Some(out)
 }
 
 fn entity(rest: &str) -> Option<Escape> {
