@@ -5,6 +5,7 @@ mod chain;
 mod detect;
 mod hook;
 mod load;
+mod policy;
 mod server;
 
 use serde::Serialize;
@@ -37,6 +38,7 @@ pub(crate) fn run(bench: &Bench, global: &Global) -> Outcome {
         BenchName::Chain => chain::measure(bench.full)?,
         BenchName::Detect => detect::measure(bench.full)?,
         BenchName::Hook => hook::measure(bench.full)?,
+        BenchName::Policy => policy::measure(bench.full)?,
     };
     if global.json {
         print::json(&figures);

@@ -98,6 +98,9 @@ Found by themselves are the configurations of Claude Code, Claude Desktop, Curso
     /// See and answer the calls that wait for a person.
     #[command(subcommand)]
     Approvals(Approvals),
+    /// See what conversations have heard, and clear instructions that were found in them.
+    #[command(subcommand)]
+    Conversations(Conversations),
     /// Read and verify the audit log.
     #[command(subcommand)]
     Audit(Audit),
@@ -266,6 +269,32 @@ pub(crate) enum Approvals {
     },
 }
 
+/// `conversations`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Conversations {
+    /// List the conversations that are remembered, the last heard first.
+    #[command(after_help = "Example:\n  bakerst conversations list --json")]
+    List,
+    /// Show what one has heard.
+    #[command(after_help = "Example:\n  bakerst conversations show c-17")]
+    Show {
+        /// Its name, as the application gave it.
+        id: String,
+    },
+    /// Say that you have looked at the instructions that were found in its outputs: its sensitive
+    /// calls are no longer asked about because of them.
+    #[command(
+        after_help = "Example:\n  bakerst conversations clear c-17 --note 'a newsletter, harmless'"
+    )]
+    Clear {
+        /// Its name, as the application gave it.
+        id: String,
+        /// A word for the log.
+        #[arg(long)]
+        note: Option<String>,
+    },
+}
+
 /// `audit`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
@@ -343,4 +372,6 @@ pub(crate) enum BenchName {
     Detect,
     /// The hook door, over loopback and the Unix socket.
     Hook,
+    /// Flow control in a long conversation.
+    Policy,
 }

@@ -4,6 +4,7 @@ mod approvals;
 pub(crate) mod audit;
 mod check;
 mod completions;
+mod conversations;
 mod demo;
 mod eval;
 pub(crate) mod explain;
@@ -29,6 +30,7 @@ pub(crate) fn run(Cli { command, global }: Cli) -> Outcome {
         Command::Mcp(mcp) => mcp::run(&mcp, &global),
         Command::Token(token) => token::run(token, &global),
         Command::Approvals(approvals) => approvals::run(approvals, &global),
+        Command::Conversations(conversations) => conversations::run(conversations, &global),
         Command::Audit(audit) => audit::run(&audit, &global),
         Command::Bench(bench) => crate::bench::run(&bench, &global),
         Command::Completions { shell } => completions::run(shell),

@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 use bakerst_audit::{About, LogKeys};
 use bakerst_gateway::{Enforcement, Gateway, Ports};
+use bakerst_guard::flow::FlowKey;
 use bakerst_model::{Clock, Code, Journal};
 use bakerst_secrets::{MasterKey, SealedFile, SecretsError};
 use bakerst_store::{
-    Approvals, Database, Durability, LogFile, LogFolder, LogSettings, StateFolder, Tokens,
+    Approvals, Conversations, Database, Durability, LogFile, LogFolder, LogSettings, StateFolder,
+    Tokens,
 };
 
 use crate::cli::Global;
@@ -23,6 +25,8 @@ use crate::config::{self, Config, Erasure};
 use crate::failure::{Exit, Failure};
 use crate::subjects::{SealingJournal, Subjects};
 
+/// The name under which the key is kept by which conversations are remembered.
+const FLOW_KEY: &str = "flow-key";
 /// The name of the key under which values in results are told apart.
 const PSEUDONYM_KEY: &str = "pseudonym-key";
 
@@ -144,6 +148,7 @@ impl Station {
         let knows_a_log = secrets.get(log_keys::FIRST).is_some();
         let keys = log_keys::read_or_draw(&mut secrets)?;
         let pseudonym_key = secrets.get_or_draw(PSEUDONYM_KEY).map_err(|e| secrets_failure(&e))?;
+        let flow_secret = secrets.get_or_draw(FLOW_KEY).map_err(|e| secrets_failure(&e))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let durability = match config.durability {
             config::Durability::Strict => Durability::Strict,
@@ -168,7 +173,9 @@ impl Station {
         let ports = Ports {
             journal: recording,
             approvals: Arc::new(Approvals::new(database.clone(), pending_max)),
-            tokens: Arc::new(Tokens::new(database)),
+            tokens: Arc::new(Tokens::new(database.clone())),
+            conversations: Arc::new(Conversations::new(database, config.limits.conversations_max)),
+            flow_key: flow_key_of(&flow_secret)?,
             clock,
             pseudonym_key,
         };
@@ -198,6 +205,14 @@ fn about() -> About {
     // Without it the log is as good; it only does not say where it was written.
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     About { host: host.trim().to_owned(), policy: None }
+}
+
+fn flow_key_of(secret: &bakerst_model::Secret) -> Result<FlowKey, Failure> {
+    let bytes = secret.expose().first_chunk().copied().ok_or_else(|| {
+        let message = "the key of conversations is shorter than it was made";
+        Failure::new(Exit::Refused, Code::SecretsBroken, message)
+    })?;
+    Ok(FlowKey::new(bytes))
 }
 
 pub(crate) fn secrets_failure(error: &SecretsError) -> Failure {

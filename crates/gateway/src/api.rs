@@ -1,4 +1,4 @@
-//! The API of those who run Baker Street: approvals and tokens.
+//! The API of those who run Baker Street: approvals, conversations and tokens.
 
 use axum::http::StatusCode;
 use bakerst_guard::approval::ApprovalFilter;
@@ -8,7 +8,10 @@ use crate::exchange::Exchange;
 use crate::hook::read;
 use crate::problem::Problem;
 use crate::reply::Reply;
-use crate::wire::{ApprovalAnswerRequest, ApprovalView, TokenCreated, TokenRequest, TokenView};
+use crate::wire::{
+    ApprovalAnswerRequest, ApprovalView, ClearRequest, ConversationView, TokenCreated,
+    TokenRequest, TokenView,
+};
 
 /// The most requests in one list.
 const LISTED_MAX: usize = 500;
@@ -43,11 +46,7 @@ pub(crate) async fn answer_approval(exchange: Exchange) -> Result<Reply, Problem
     let id = approval_id(&exchange.parameter)?;
     let Exchange { gateway, caller, body, .. } = exchange;
     let ApprovalAnswerRequest { approve, note } = read(&body, &gateway.limits)?;
-    let note = note.filter(|note| !note.trim().is_empty());
-    if let Some(bytes) = note.as_deref().map(str::len).filter(|bytes| *bytes > NOTE_BYTES_MAX) {
-        let message = format!("`note` is {bytes} bytes long, at most {NOTE_BYTES_MAX} are allowed");
-        return Err(Problem::field(message));
-    }
+    let note = checked(note)?;
     let settled =
         whole(async move { gateway.settle_approval(id, approve, note, caller.actor()).await });
     Reply::json(&ApprovalView::from(settled.await?))
@@ -60,6 +59,40 @@ fn approval_id(text: &str) -> Result<ApprovalId, Problem> {
 fn no_such_approval(text: &str) -> Problem {
     let message = format!("there is no request `{}`", Escaped(text));
     Problem::new(Code::NoSuchApproval, message)
+}
+
+/// `GET /api/conversations`.
+pub(crate) async fn list_conversations(exchange: Exchange) -> Result<Reply, Problem> {
+    let listed = exchange.gateway.conversations.book.list(None, LISTED_MAX).await?;
+    Reply::json(&listed.into_iter().map(ConversationView::from).collect::<Vec<_>>())
+}
+
+/// `GET /api/conversations/{id}`.
+pub(crate) async fn show_conversation(exchange: Exchange) -> Result<Reply, Problem> {
+    let named = exchange.gateway.conversations_named(&exchange.parameter).await?;
+    Reply::json(&named.into_iter().map(ConversationView::from).collect::<Vec<_>>())
+}
+
+/// `POST /api/conversations/{id}`.
+pub(crate) async fn clear_conversation(exchange: Exchange) -> Result<Reply, Problem> {
+    let Exchange { gateway, caller, parameter, body, .. } = exchange;
+    let ClearRequest { note } = read(&body, &gateway.limits)?;
+    let note = checked(note)?;
+    let cleared =
+        whole(async move { gateway.clear_conversation(&parameter, note, caller.actor()).await });
+    let cleared = cleared.await?.into_iter().map(ConversationView::from);
+    Reply::json(&cleared.collect::<Vec<_>>())
+}
+
+/// A person's note, if it says anything.
+fn checked(note: Option<String>) -> Result<Option<String>, Problem> {
+    let note = note.filter(|note| !note.trim().is_empty());
+    match note.as_deref().map(str::len).filter(|bytes| *bytes > NOTE_BYTES_MAX) {
+        None => Ok(note),
+        Some(bytes) => Err(Problem::field(format!(
+            "`note` is {bytes} bytes long, at most {NOTE_BYTES_MAX} are allowed"
+        ))),
+    }
 }
 
 /// `GET /api/tokens`.

@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bakerst_guard::approval::{ApprovalBook, BookError};
-use bakerst_guard::{Facts, NameBook, Policy};
-use bakerst_model::{Clock, Journal, Limits, Secret, TokenBook, TokenBookError, ToolCall};
+use bakerst_guard::flow::{ConversationBook, FlowKey};
+use bakerst_guard::{NameBook, Policy};
+use bakerst_model::{Clock, Journal, Limits, Secret, TokenBook, TokenBookError};
 use tokio::sync::watch;
 
+use crate::conversations::Conversations;
 use crate::desk::Desk;
 use crate::identity::AuthWatch;
 use crate::ledger::Ledger;
@@ -24,6 +26,10 @@ pub struct Ports {
     pub approvals: Arc<dyn ApprovalBook>,
     /// Where tokens are kept.
     pub tokens: Arc<dyn TokenBook>,
+    /// Where it is kept what conversations have heard.
+    pub conversations: Arc<dyn ConversationBook>,
+    /// The key under which that is digested.
+    pub flow_key: FlowKey,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Keys what is remembered of values that got names.
@@ -78,6 +84,7 @@ pub struct Gateway {
     pub(crate) tokens: Tokens,
     pub(crate) auth: AuthWatch,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) conversations: Conversations,
     pub(crate) names: NameBook,
     pub(crate) opa: OpaDesk,
     pub(crate) limits: Limits,
@@ -98,7 +105,8 @@ impl Gateway {
         limits: Limits,
         enforcement: Enforcement,
     ) -> Result<Arc<Self>, OpenError> {
-        let Ports { journal, approvals, tokens, clock, pseudonym_key } = ports;
+        let Ports { journal, approvals, tokens, conversations, flow_key, clock, pseudonym_key } =
+            ports;
         let tokens = Tokens::read(tokens).await.map_err(OpenError::Tokens)?;
         let desk = Desk::read(approvals, &limits).await.map_err(OpenError::Approvals)?;
         Ok(Arc::new(Self {
@@ -109,6 +117,7 @@ impl Gateway {
             tokens,
             auth: AuthWatch::default(),
             clock,
+            conversations: Conversations::new(conversations, flow_key, &limits),
             names: NameBook::new(pseudonym_key, &limits),
             opa: OpaDesk::new(&limits),
             limits,
@@ -146,12 +155,6 @@ impl Gateway {
     /// The MCP door, where it is open.
     pub(crate) fn mcp(&self) -> Option<Arc<mcp::Door>> {
         self.mcp.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// What a guardrail may know of the moment, and of the places that a call's paths lead to.
-    pub(crate) async fn facts(&self, policy: &Policy, call: &ToolCall) -> Facts {
-        let paths = crate::paths::resolve(policy.paths_to_resolve(call)).await;
-        Facts { now: self.clock.now(), paths, ..Facts::default() }
     }
 
     /// Counts a request in, unless as many are being worked on as may be.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bakerst_guard::approval::{BookError, Claim};
-use bakerst_guard::{Answer, ApprovalNeed, Asked, Decision, Outcome, Permit, Policy, Query};
+use bakerst_guard::{Answer, ApprovalNeed, Asked, Decision, Facts, Outcome, Permit, Policy, Query};
 use bakerst_guard::{Refusal, Run, Step};
 use bakerst_model::{Actor, ApprovalId, Code, Digest, Escaped, Reason, Recorded, ToolCall};
 use tokio::time::Instant;
@@ -58,7 +58,8 @@ impl Gateway {
         };
         let mut policy = self.policy();
         let decision = {
-            let mut run = policy.start(&call, self.facts(&policy, &call).await);
+            let facts = self.facts(&policy, &call, asking.caller).await?;
+            let mut run = policy.start(&call, facts);
             match self.heard(&mut run).await {
                 Heard::Done(decision) => decision,
                 Heard::Person(need) => {
@@ -84,7 +85,8 @@ impl Gateway {
             // A person took their time, and the policy may be another by now.
             Some(id) => {
                 policy = self.policy();
-                self.again(&policy, &call, id).await
+                let facts = self.facts(&policy, &call, asking.caller).await?;
+                self.again(&policy, &call, facts, id).await
             }
             None => decision,
         };
@@ -104,8 +106,14 @@ impl Gateway {
 
     /// Decides once more, now that a person has agreed: what the policy in force denies stays
     /// denied.
-    async fn again(&self, policy: &Policy, call: &ToolCall, id: ApprovalId) -> Decision {
-        let mut run = policy.start(call, self.facts(policy, call).await);
+    async fn again(
+        &self,
+        policy: &Policy,
+        call: &ToolCall,
+        facts: Facts,
+        id: ApprovalId,
+    ) -> Decision {
+        let mut run = policy.start(call, facts);
         match self.heard(&mut run).await {
             Heard::Done(decision) => decision,
             Heard::Person(_) => run.resume(Answer::Granted(id)),

@@ -12,6 +12,7 @@
 
 mod api;
 mod body;
+mod conversations;
 mod desk;
 mod exchange;
 mod gateway;

@@ -3,7 +3,7 @@
 
 use std::sync::PoisonError;
 
-use bakerst_guard::{Fate, OutputFinding, Policy, Sanitized};
+use bakerst_guard::{Fate, Instructions, OutputFinding, Policy, Sanitized};
 use bakerst_model::{
     Accountable, Action, Actor, Code, DecisionId, Detail, Event, EventError, Recorded, ToolCall,
     ToolName,
@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::conversations::{Heard, HeardAs};
 use crate::gateway::Gateway;
 use crate::identity::Caller;
 use crate::problem::Problem;
@@ -33,6 +34,8 @@ pub(crate) struct Told {
 pub(crate) struct Executed {
     /// The result, as it may be handed out.
     pub(crate) sanitized: Sanitized,
+    /// What reads like instructions to the model in it.
+    pub(crate) instructions: Option<Instructions>,
     event: Event,
 }
 
@@ -57,6 +60,10 @@ struct ExecutedDetail<'d> {
     findings: usize,
     #[serde(skip_serializing_if = "<[Place<'_>]>::is_empty")]
     places: Vec<Place<'d>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instructions: Option<&'d Instructions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow: Option<HeardAs>,
 }
 
 /// Where something was found.
@@ -80,12 +87,16 @@ impl Gateway {
         caller: &Caller,
     ) -> Result<Recorded<Executed>, Problem> {
         let policy = self.policy();
+        let heard = self.hear_output(&policy, call, &result, caller).await?;
         let sanitized = self.sanitize(&policy, call, result, caller);
         let actor =
             Actor { agent: Some(call.agent.clone()), user: call.user.clone(), ..caller.actor() };
-        let event = account(&policy, call, &sanitized, &told, actor);
+        let event = account(&policy, call, &sanitized, &heard, &told, actor);
         let event = event.map_err(|e| Problem::new(Code::OutputWithheld, e.to_string()))?;
-        Ok(self.ledger.record(Executed { sanitized, event }).await?)
+        Ok(self
+            .ledger
+            .record(Executed { sanitized, instructions: heard.instructions, event })
+            .await?)
     }
 
     fn sanitize(
@@ -108,6 +119,7 @@ fn account(
     policy: &Policy,
     call: &ToolCall,
     sanitized: &Sanitized,
+    heard: &Heard,
     told: &Told,
     actor: Actor,
 ) -> Result<Event, EventError> {
@@ -121,6 +133,8 @@ fn account(
         withheld: sanitized.withheld.as_ref().map(|reason| reason.code),
         findings: sanitized.findings.len(),
         places: places.map(Place::from).collect(),
+        instructions: heard.instructions.as_ref(),
+        flow: heard.flow,
     })?;
     let conversation = Some(call.conversation.clone());
     Ok(Event { action: Action::ToolExecuted, actor, conversation, detail })

@@ -55,7 +55,10 @@ impl Problem {
             Code::BadContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::BodyTooSlow | Code::HeadTooSlow => StatusCode::REQUEST_TIMEOUT,
             Code::HeadTooLong => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Code::NoSuchPath | Code::NoSuchApproval | Code::NoSuchToken => StatusCode::NOT_FOUND,
+            Code::NoSuchPath
+            | Code::NoSuchApproval
+            | Code::NoSuchToken
+            | Code::NoSuchConversation => StatusCode::NOT_FOUND,
             Code::BadMethod => StatusCode::METHOD_NOT_ALLOWED,
             Code::ApprovalSettled | Code::TokenNameTaken => StatusCode::CONFLICT,
             Code::TokenMissing | Code::TokenWrong => StatusCode::UNAUTHORIZED,

@@ -15,8 +15,8 @@ use crate::query::Parameter;
 use crate::reply::{Audience, Reply};
 use crate::wire::{
     AfterAnswer, AfterRequest, ApprovalAnswerRequest, ApprovalView, AuditAnswer, AuditRequest,
-    BeforeRequest, HealthView, HookAnswer, ReadyView, TokenCreated, TokenRequest, TokenView,
-    UnguardedAnswer, UnguardedResult,
+    BeforeRequest, ClearRequest, ConversationView, HealthView, HookAnswer, ReadyView, TokenCreated,
+    TokenRequest, TokenView, UnguardedAnswer, UnguardedResult,
 };
 use crate::{api, hook, mcp, openapi, readiness};
 
@@ -179,6 +179,40 @@ pub(crate) static ROUTES: &[Route] = &[
         query: &[],
         request: Some(SchemaGenerator::subschema_for::<ApprovalAnswerRequest>),
         answers: Answers::Json(&[SchemaGenerator::subschema_for::<ApprovalView>]),
+        statuses: &[200],
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/conversations",
+        summary: "List what conversations have heard, the last heard first, at most 500.",
+        access: Access::Role(Role::Approver, |exchange| {
+            Box::pin(api::list_conversations(exchange))
+        }),
+        query: &[],
+        request: None,
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<Vec<ConversationView>>]),
+        statuses: &[200],
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/conversations/{id}",
+        summary: "Show what the conversations of this name have heard, one for each token that leads one.",
+        access: Access::Role(Role::Approver, |exchange| Box::pin(api::show_conversation(exchange))),
+        query: &[],
+        request: None,
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<Vec<ConversationView>>]),
+        statuses: &[200],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/conversations/{id}",
+        summary: "Say that a person has looked at the instructions that were found in the outputs of a conversation. It is recorded before it takes effect.",
+        access: Access::Role(Role::Approver, |exchange| {
+            Box::pin(api::clear_conversation(exchange))
+        }),
+        query: &[],
+        request: Some(SchemaGenerator::subschema_for::<ClearRequest>),
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<Vec<ConversationView>>]),
         statuses: &[200],
     },
     Route {

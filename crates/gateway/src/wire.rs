@@ -3,6 +3,7 @@
 //! Requests may hold fields that are not named here: applications pass their whole context
 //! along. Answers hold no others.
 
+mod conversations;
 mod hook;
 mod operator;
 
@@ -10,9 +11,10 @@ use bakerst_model::Code;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use conversations::{ClearRequest, ConversationView, TaintView};
 pub use hook::{
-    AfterAnswer, AfterRequest, AuditAnswer, AuditRequest, BeforeRequest, HookAnswer, OutputNote,
-    ReportedEvent, UnguardedAnswer, UnguardedResult, Withheld,
+    AfterAnswer, AfterRequest, AuditAnswer, AuditRequest, BeforeRequest, HookAnswer,
+    InstructionsNote, OutputNote, ReportedEvent, UnguardedAnswer, UnguardedResult, Withheld,
 };
 pub use operator::{
     ApprovalAnswerRequest, ApprovalReason, ApprovalView, HealthView, ReadyView, TokenCreated,

@@ -11,6 +11,7 @@
 //! `exam-ple.org` is not whoever owns `example.org`. What is untrusted is found again under every
 //! disguise that [`normalise`](bakerst_detect::normalise) knows.
 
+mod book;
 mod conversation;
 mod facts;
 mod filter;
@@ -23,7 +24,8 @@ pub(crate) mod role;
 mod walk;
 mod words;
 
-pub use conversation::{Conversation, Part, PartKind, Taint, Unreadable};
+pub use book::{ConversationBook, ConversationBookError, ConversationKey, KeptConversation};
+pub use conversation::{Conversation, Overview, Part, PartKind, Taint, Unreadable};
 pub use facts::{ArgumentFact, FlowFacts, Origin};
 pub use key::FlowKey;
 pub use labels::{Labels, Reads, Sends, Source};

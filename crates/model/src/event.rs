@@ -120,6 +120,8 @@ actions! {
     ApprovalExpired = Approval "approval.expired",
     /// The configuration in force changed.
     ConfigChanged = Admin "admin.config_changed",
+    /// A person has looked at instructions that were found in a conversation's outputs.
+    ConversationCleared = Admin "admin.conversation_cleared",
     /// A token was made.
     TokenCreated = Admin "admin.token_created",
     /// A token was withdrawn.

@@ -32,6 +32,10 @@ pub struct Limits {
     pub upstream_millis_max: u64,
     /// The most approvals that may be pending at once.
     pub approvals_pending_max: usize,
+    /// The most conversations that are remembered.
+    pub conversations_max: usize,
+    /// The most conversations that are held in memory at once, of at most 4 MiB each.
+    pub conversations_held_max: usize,
     /// The most guardrails in a chain.
     pub guardrails_max: usize,
     /// The most tools that a policy may declare.
@@ -87,6 +91,8 @@ impl Default for Limits {
             result_bytes_max: 16 << 20,
             upstream_millis_max: 300_000,
             approvals_pending_max: 10_000,
+            conversations_max: 10_000,
+            conversations_held_max: 64,
             guardrails_max: 64,
             tools_max: 10_000,
             agents_max: 1_000,

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bakerst_guard::approval::BookError;
+use bakerst_guard::flow::ConversationBookError;
 use bakerst_model::{Code, Pending, TokenBookError};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::task::spawn_blocking;
@@ -168,6 +169,12 @@ impl Failure for TokenBookError {
 }
 
 impl Failure for BookError {
+    fn failed(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
+impl Failure for ConversationBookError {
     fn failed(why: String) -> Self {
         Self::Failed(why)
     }

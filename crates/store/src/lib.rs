@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod approvals;
+mod conversations;
 mod database;
 mod folder;
 mod log_file;
@@ -18,6 +19,7 @@ pub mod retention;
 mod tokens;
 
 pub use approvals::Approvals;
+pub use conversations::Conversations;
 pub use database::{Database, DatabaseError};
 pub use folder::{StateError, StateFolder};
 pub use log_file::{

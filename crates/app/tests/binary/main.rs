@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod flows;
 mod guarded;
 mod init;
 mod policy;

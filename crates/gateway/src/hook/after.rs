@@ -28,12 +28,15 @@ pub(crate) async fn after(exchange: Exchange) -> Result<Reply, Problem> {
 }
 
 fn answer(executed: Recorded<Executed>) -> AfterAnswer {
-    let Sanitized { value, findings, withheld } = executed.into_inner().sanitized;
+    let Executed { sanitized, instructions, .. } = executed.into_inner();
+    let Sanitized { value, findings, withheld } = sanitized;
     let withheld = withheld.map(Withheld::from);
     AfterAnswer {
         // What goes on to the model in place of the result says why, and what not to try.
         result: withheld.as_ref().map_or(value, |withheld| withheld.reason.clone().into()),
-        findings: findings.into_iter().map(OutputNote::from).collect(),
+        findings: (findings.into_iter().map(OutputNote::from))
+            .chain(instructions.map(OutputNote::from))
+            .collect(),
         withheld,
     }
 }

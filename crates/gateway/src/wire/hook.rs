@@ -1,6 +1,8 @@
 //! The hook API: before a tool runs, after it ran, and events of the application's own.
 
-use bakerst_guard::{Asked, Decision, Fate, OutputFinding, Permit, Refusal, Unguarded};
+use bakerst_guard::{
+    Asked, Decision, Fate, Instructions, OutputFinding, Permit, Refusal, Unguarded,
+};
 use bakerst_model::{ApprovalId, Code, DecisionId, Reason, Recorded, Seq};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -238,8 +240,12 @@ impl From<Reason> for Withheld {
 pub struct OutputNote {
     /// Where, as a JSON pointer.
     path: String,
-    /// What stands there now.
-    placeholder: String,
+    /// What stands there now, where something was taken out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    placeholder: Option<String>,
+    /// What reads like instructions to the model there, and is still there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instructions: Option<InstructionsNote>,
     /// Whether it was only noted, and the result left as it was.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     monitored: bool,
@@ -251,7 +257,25 @@ pub struct OutputNote {
 impl From<OutputFinding> for OutputNote {
     fn from(OutputFinding { path, placeholder, fate }: OutputFinding) -> Self {
         let (monitored, blocked) = (fate == Fate::Noted, fate == Fate::Blocked);
-        Self { path, placeholder, monitored, blocked }
+        Self { path, placeholder: Some(placeholder), instructions: None, monitored, blocked }
+    }
+}
+
+/// What reads like instructions to the model in a result.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct InstructionsNote {
+    /// What they are after, in a word.
+    kind: &'static str,
+    /// How sure that is, between nothing and one.
+    score: f32,
+    /// How they begin, escaped and without secrets.
+    quoted: String,
+}
+
+impl From<Instructions> for OutputNote {
+    fn from(Instructions { path, kind, rule: _, score, quoted, monitored }: Instructions) -> Self {
+        let instructions = Some(InstructionsNote { kind, score, quoted });
+        Self { path, placeholder: None, instructions, monitored, blocked: false }
     }
 }
 

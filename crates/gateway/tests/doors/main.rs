@@ -12,6 +12,7 @@ mod audit;
 mod bad_input;
 mod before;
 mod control;
+mod conversations;
 mod identity;
 mod journal;
 mod mcp;

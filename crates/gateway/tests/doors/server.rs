@@ -16,7 +16,7 @@ async fn readiness_tells_what_an_operator_should_know() {
     let house = House::new().await;
     let ready = house.tcp().await.get("/readyz").await;
     let want = json!({
-        "ready": true, "alarms": [], "enforcement": "on", "guardrails_enforcing": 4,
+        "ready": true, "alarms": [], "enforcement": "on", "guardrails_enforcing": 5,
         "policy": house.gateway.policy().digest().to_string(), "pending_approvals": 0,
         "journal": "ok",
     });

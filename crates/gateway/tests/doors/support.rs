@@ -13,6 +13,7 @@ use bakerst_gateway::{
     Enforcement, Gateway, Listeners, McpServer, McpServers, Ports, bind_socket, serve,
 };
 use bakerst_guard::document::Node;
+use bakerst_guard::flow::FlowKey;
 use bakerst_guard::{Policy, PolicySource, Registry};
 use bakerst_model::{
     AgentId, Limits, Role, Secret, TOKEN_RANDOM_BYTES, TokenBook, TokenRecord, UnixMillis,
@@ -24,7 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub(crate) use books::{FakeApprovals, FakeJournal, FakeTokens, Mood};
+pub(crate) use books::{FakeApprovals, FakeConversations, FakeJournal, FakeTokens, Mood};
 pub(crate) use client::{Client, Reply, request};
 pub(crate) use clock::TestClock;
 pub(crate) use upstream::{Seen, Upstream, said};
@@ -37,6 +38,7 @@ pub(crate) struct Plan {
     pub(crate) journal: Arc<FakeJournal>,
     pub(crate) approvals: Arc<FakeApprovals>,
     pub(crate) tokens: Arc<FakeTokens>,
+    pub(crate) conversations: Arc<FakeConversations>,
     pub(crate) clock: Arc<TestClock>,
 }
 
@@ -48,6 +50,7 @@ impl Plan {
             journal: Arc::default(),
             approvals: Arc::new(FakeApprovals::new(limits.approvals_pending_max)),
             tokens: Arc::default(),
+            conversations: Arc::new(FakeConversations::new(limits.conversations_max)),
             clock: Arc::new(TestClock::new()),
             enforcement: Enforcement::On,
             limits,
@@ -69,6 +72,8 @@ impl Plan {
             journal: self.journal,
             approvals: self.approvals,
             tokens: self.tokens,
+            conversations: self.conversations,
+            flow_key: FlowKey::new([7; 16]),
             clock: self.clock,
             pseudonym_key: Secret::new(vec![7; 32]),
         };

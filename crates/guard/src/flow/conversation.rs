@@ -91,10 +91,53 @@ pub enum PartKind {
     Origins,
 }
 
+/// What a conversation has heard, for a person.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Overview {
+    /// How many prompts.
+    pub prompts: u32,
+    /// How many outputs.
+    pub outputs: u64,
+    /// Whether any that others may have written.
+    pub untrusted: bool,
+    /// Whether any that must not leak.
+    pub private: bool,
+    /// Instructions that were found, and not cleared.
+    pub taint: Option<Taint>,
+    /// Whether there was more than is remembered.
+    pub full: bool,
+}
+
+impl Overview {
+    /// Reads it from a part of the kind [`PartKind::Summary`].
+    ///
+    /// # Errors
+    /// When the part is not as it was written.
+    pub fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
+        let summary: Summary =
+            serde_json::from_slice(bytes).map_err(|_| Unreadable("the summary"))?;
+        let full = summary.is_full();
+        let Summary { prompts, outputs, untrusted, private, taint, .. } = summary;
+        Ok(Self { prompts, outputs, untrusted, private, taint, full })
+    }
+}
+
+impl Summary {
+    fn is_full(&self) -> bool {
+        self.user_full || self.trusted_full || self.filter_full
+    }
+}
+
 impl PartKind {
     /// Every kind, in the order in which parts are read back.
     pub const ALL: [Self; 5] =
         [Self::Summary, Self::User, Self::Trusted, Self::Untrusted, Self::Origins];
+
+    /// The kind of this number.
+    #[must_use]
+    pub fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
+    }
 
     /// The number under which it is kept.
     #[must_use]
@@ -254,8 +297,7 @@ impl Conversation {
     /// Whether there was more than is remembered. What is not known is untrusted from then on.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        let Summary { user_full, trusted_full, filter_full, .. } = self.summary;
-        user_full || trusted_full || filter_full
+        self.summary.is_full()
     }
 
     /// What arguments that are too short by themselves say in a row.

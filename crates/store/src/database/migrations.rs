@@ -6,7 +6,8 @@ use super::DatabaseError;
 
 /// What each version adds. Entries are never changed once they were released; the number of
 /// those a file has seen is its `user_version`.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE tokens (
         id          TEXT PRIMARY KEY,
         digest      BLOB NOT NULL,
@@ -41,7 +42,27 @@ const STEPS: &[&str] = &["
     ) STRICT;
     CREATE INDEX approvals_by_state ON approvals (state, id);
     CREATE INDEX approvals_pending ON approvals (binding) WHERE state = 'pending';
-"];
+",
+    "
+    CREATE TABLE conversations (
+        id              INTEGER PRIMARY KEY,
+        holder          TEXT NOT NULL,
+        conversation    TEXT NOT NULL,
+        heard_at        INTEGER NOT NULL,
+        UNIQUE (holder, conversation)
+    ) STRICT;
+    CREATE INDEX conversations_by_time ON conversations (heard_at);
+    CREATE INDEX conversations_by_name ON conversations (conversation);
+
+    CREATE TABLE conversation_parts (
+        conversation    INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        kind            INTEGER NOT NULL,
+        place           INTEGER NOT NULL,
+        bytes           BLOB NOT NULL,
+        PRIMARY KEY (conversation, kind, place)
+    ) STRICT;
+",
+];
 
 /// Brings the tables up to date, all or nothing. The outer error is SQLite's, the inner one says
 /// that the file is of a version to come.

@@ -6,9 +6,13 @@ use bakerst_guard::approval::{
     Approval, ApprovalAnswer, ApprovalBook, ApprovalFilter, ApprovalRequest, ApprovalState,
     BookError, Claim,
 };
+use bakerst_guard::flow::{
+    ConversationBook, ConversationBookError, ConversationKey, KeptConversation, Overview, Part,
+    PartKind,
+};
 use bakerst_model::{
-    Action, Actor, ApprovalId, Digest, Event, Journal, JournalError, Pending, Seq, TokenBook,
-    TokenBookError, TokenRecord, UnixMillis,
+    Action, Actor, ApprovalId, ConversationId, Digest, Event, Journal, JournalError, Pending, Seq,
+    TokenBook, TokenBookError, TokenRecord, UnixMillis,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -272,6 +276,87 @@ impl TokenBook for FakeTokens {
             let record = found.ok_or(TokenBookError::NoSuch(name_or_id))?;
             record.revoked_at = Some(at);
             Ok(record.clone())
+        })
+    }
+}
+
+type Kept = Vec<(ConversationKey, UnixMillis, Vec<Part>)>;
+
+pub(crate) struct FakeConversations {
+    kept: Mutex<Kept>,
+    max: usize,
+    broken: Mutex<bool>,
+}
+
+impl FakeConversations {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { kept: Mutex::default(), max, broken: Mutex::default() }
+    }
+
+    pub(crate) fn fail(&self, fails: bool) {
+        *self.broken.lock().unwrap() = fails;
+    }
+
+    fn run<'p, T: Send + 'p>(
+        &self,
+        work: impl FnOnce(&mut Kept) -> Result<T, ConversationBookError>,
+    ) -> Pending<'p, Result<T, ConversationBookError>> {
+        let done = match *self.broken.lock().unwrap() {
+            true => Err(ConversationBookError::Failed("the disk is gone".into())),
+            false => work(&mut self.kept.lock().unwrap()),
+        };
+        Box::pin(std::future::ready(done))
+    }
+}
+
+impl ConversationBook for FakeConversations {
+    fn load(&self, key: ConversationKey) -> Pending<'_, Result<Vec<Part>, ConversationBookError>> {
+        self.run(|kept| {
+            let found = kept.iter().find(|(known, ..)| *known == key);
+            let mut parts = found.map(|(.., parts)| parts.clone()).unwrap_or_default();
+            parts.sort_by_key(|part| (part.kind.number(), part.place));
+            Ok(parts)
+        })
+    }
+
+    fn keep(
+        &self,
+        key: ConversationKey,
+        parts: Vec<Part>,
+        at: UnixMillis,
+    ) -> Pending<'_, Result<(), ConversationBookError>> {
+        self.run(|kept| {
+            if !kept.iter().any(|(known, ..)| *known == key) {
+                if kept.len() >= self.max {
+                    return Err(ConversationBookError::Full { max: self.max });
+                }
+                kept.push((key.clone(), at, Vec::new()));
+            }
+            let entry = kept.iter_mut().find(|(known, ..)| *known == key).unwrap();
+            entry.1 = at;
+            for part in parts {
+                entry.2.retain(|old| (old.kind, old.place) != (part.kind, part.place));
+                entry.2.push(part);
+            }
+            Ok(())
+        })
+    }
+
+    fn list(
+        &self,
+        named: Option<ConversationId>,
+        most: usize,
+    ) -> Pending<'_, Result<Vec<KeptConversation>, ConversationBookError>> {
+        self.run(|kept| {
+            let named = kept
+                .iter()
+                .filter(|(key, ..)| named.as_ref().is_none_or(|named| *named == key.conversation));
+            let listed = named.take(most).map(|(key, heard_at, parts)| {
+                let summary = parts.iter().find(|part| part.kind == PartKind::Summary).unwrap();
+                let overview = Overview::read(&summary.bytes)?;
+                Ok(KeptConversation { key: key.clone(), heard_at: *heard_at, overview })
+            });
+            listed.collect()
         })
     }
 }
