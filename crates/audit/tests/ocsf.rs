@@ -73,6 +73,9 @@ fn what_happened_is_said_in_the_words_of_the_schema() {
     check("system.stopped", None, "API Activity 99 Informational 1 Unknown Logged");
     check("system.log_repaired", None, "Detection Finding 1 High 1 Unknown Logged");
     check("system.alarm", None, "Detection Finding 1 High 1 Unknown Logged");
+    check("system.segments_expired", None, "API Activity 99 Informational 1 Unknown Logged");
+    check("admin.subject_erased", None, "API Activity 4 Low 1 Unknown Logged");
+    check("policy.tool_drift", None, "Detection Finding 1 High 1 Unknown Logged");
     check("tool.of_an_application", None, "API Activity 99 Informational 1 Unknown Logged");
 }
 

@@ -65,7 +65,14 @@ impl Reader {
             Some((segment, file)) if *segment == chunk.segment => file,
             _ => {
                 let segment = segments.get(chunk.segment).ok_or(io::ErrorKind::NotFound)?;
-                &mut open.insert((chunk.segment, File::open(&segment.path)?)).1
+                match File::open(&segment.path) {
+                    Ok(file) => &mut open.insert((chunk.segment, file)).1,
+                    // It was listed a moment ago and has expired since.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound && segment.sealed => {
+                        return Ok(&[]);
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         };
         // The byte before tells whether the chunk begins with a line or within one.
