@@ -36,10 +36,10 @@ struct Log {
 }
 
 impl Log {
-    fn begin(keys: LogKeys) -> Self {
+    fn begin(keys: &LogKeys) -> Self {
         let mut out = Vec::new();
         let log = LogId::from_random([1; 16]);
-        let chain = Chain::begin(&keys, log, About::default(), UnixMillis(0), &mut out).unwrap();
+        let chain = Chain::begin(keys, log, About::default(), UnixMillis(0), &mut out).unwrap();
         Self { segments: vec![out], chain, events: 0 }
     }
 
@@ -68,7 +68,7 @@ impl Log {
 
     /// Three segments of some events each.
     fn usual() -> Self {
-        let mut log = Self::begin(keys(1, 9));
+        let mut log = Self::begin(&keys(1, 9));
         for _ in 0..2 {
             log.add(20);
             log.next_segment();
@@ -143,7 +143,7 @@ fn checkpoints_are_over_everything_before_them() {
 
 #[test]
 fn nothing_new_is_signed_once_only() {
-    let mut log = Log::begin(keys(1, 9));
+    let mut log = Log::begin(&keys(1, 9));
     let mut out = Vec::new();
     assert_eq!(log.chain.checkpoint(UnixMillis(0), &mut out).unwrap(), None);
     log.add(3);
@@ -194,7 +194,7 @@ fn a_checkpoint_that_was_kept_elsewhere_finds_what_was_cut_off() {
     let first_gone = verify(&trust, &cut).unwrap().tree.end();
     assert_eq!((fault.kind, fault.seq), (FaultKind::Cut, Seq(first_gone)));
     // The owner of the keys has written another history: it verifies, but for the checkpoint.
-    let mut other = Log::begin(keys(1, 9));
+    let mut other = Log::begin(&keys(1, 9));
     other.events = 100;
     other.add(200);
     let fault = verify_against(&trust, &other.segments, vec![last]).unwrap_err();
@@ -203,7 +203,7 @@ fn a_checkpoint_that_was_kept_elsewhere_finds_what_was_cut_off() {
 
 #[test]
 fn a_key_that_is_replaced_is_needed_as_long_as_its_records_are_kept() {
-    let mut log = Log::begin(keys(1, 9));
+    let mut log = Log::begin(&keys(1, 9));
     log.add(10);
     log.rotate(key(2));
     log.add(10);
@@ -220,7 +220,7 @@ fn a_key_that_is_replaced_is_needed_as_long_as_its_records_are_kept() {
         assert_eq!((fault.kind, fault.code()), (FaultKind::WrongKey, Code::LogKeyMissing));
     }
     // Whoever got hold of an old key cannot go on with it after it was replaced.
-    let mut thief = Log::begin(keys(1, 9));
+    let mut thief = Log::begin(&keys(1, 9));
     thief.add(10);
     let (mut forged, ending) = (Vec::new(), thief.segments.last_mut().unwrap());
     let kept = ending.len();

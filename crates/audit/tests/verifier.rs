@@ -34,9 +34,9 @@ fn draft(at: u64, detail: &impl serde::Serialize) -> Draft {
     Draft::of(UnixMillis(at), &event(detail)).unwrap()
 }
 
-fn begin(id: u8, keys: LogKeys, out: &mut Vec<u8>) -> Chain {
+fn begin(id: u8, keys: &LogKeys, out: &mut Vec<u8>) -> Chain {
     let log = LogId::from_random([id; 16]);
-    Chain::begin(&keys, log, About::default(), UnixMillis(0), out).unwrap()
+    Chain::begin(keys, log, About::default(), UnixMillis(0), out).unwrap()
 }
 
 fn split(bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -46,7 +46,7 @@ fn split(bytes: &[u8]) -> Vec<Vec<u8>> {
 /// The lines of a log with a header and `events` events.
 fn log(id: u8, byte: u8, events: u64) -> Vec<Vec<u8>> {
     let mut out = Vec::new();
-    let mut chain = begin(id, keys(byte), &mut out);
+    let mut chain = begin(id, &keys(byte), &mut out);
     for n in 1..=events {
         // The clock goes back now and then.
         let at = 1_771_925_400_000 + n % 3;
@@ -183,7 +183,7 @@ fn a_log_of_another_key_says_so() {
 #[test]
 fn what_was_not_written_is_taken_back_without_a_gap() {
     let mut out = Vec::new();
-    let mut chain = begin(1, keys(1), &mut out);
+    let mut chain = begin(1, &keys(1), &mut out);
     chain.append(&draft(1, &json!({})), &mut out);
     let (mark, written) = (chain.mark(), out.len());
     chain.append(&draft(2, &json!({ "lost": true })), &mut out);
@@ -197,7 +197,7 @@ fn what_was_not_written_is_taken_back_without_a_gap() {
 #[test]
 fn a_detail_cannot_break_its_line_or_grow_past_the_bound() {
     let mut out = Vec::new();
-    let mut chain = begin(1, keys(1), &mut out);
+    let mut chain = begin(1, &keys(1), &mut out);
     let spread = RawValue::from_string("{\"a\":\r\n1,\n\"b\":\"x\\n\"\n}".into()).unwrap();
     chain.append(&draft(1, &spread), &mut out);
     let read: serde_json::Value = serde_json::from_slice(&split(&out)[1]).unwrap();
