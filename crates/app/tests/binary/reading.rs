@@ -44,7 +44,7 @@ fn a_query_finds_what_its_flags_say() {
     assert_eq!(found(&home, &["--text", "Zürich \"old\" town"]), ["tool.allowed"]);
     assert_eq!(found(&home, &["--conversation", "c-2", "--code", "GRD-030"]), ["tool.blocked"]);
     assert_eq!(found(&home, &["--until", "1d"]), Vec::<String>::new());
-    assert_eq!(found(&home, &["--since", "1h", "--newest", "-n", "1"]), ["system.stopped"]);
+    assert_eq!(found(&home, &["--since", "1h", "--newest", "-n", "1"]), ["system.checkpoint"]);
     assert_eq!(found(&home, &["--user", "ann", "--category", "tool", "-n", "1"]), ["tool.allowed"]);
     assert_eq!(failure(&home.run(&["audit", "query", "--since", "soon"])), "2 API-011");
 }
