@@ -19,12 +19,28 @@ struct Server {
     used_by: &'static str,
 }
 
-const SERVERS: &[Server] = &[Server {
-    program: "c++",
-    probe: &["--version"],
-    package: "g++",
-    used_by: "the fuzz targets",
-}];
+const SERVERS: &[Server] = &[
+    Server { program: "c++", probe: &["--version"], package: "g++", used_by: "the fuzz targets" },
+    Server {
+        program: "nats-server",
+        probe: &["--version"],
+        package: "nats-server",
+        used_by: "the tests of the sink `nats`",
+    },
+    Server {
+        program: "rsyslogd",
+        probe: &["-v"],
+        package: "rsyslog",
+        used_by: "the tests of the sink `syslog`",
+    },
+    // A module of the above, without a program of its own.
+    Server {
+        program: "dpkg",
+        probe: &["--status", "rsyslog-gnutls"],
+        package: "rsyslog-gnutls",
+        used_by: "the tests of the sink `syslog` over TLS",
+    },
+];
 
 /// Installs those that are not there, a step each; where that is not possible, it says so.
 pub(crate) fn install(steps: &mut Steps) {

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::steps::Step;
-use crate::{crash, fuzz, tamper};
+use crate::{command, crash, fuzz, tamper};
 
 const CRASH_RUNS: u64 = 500;
 const TAMPER_EDITS: u64 = 10_000;
@@ -27,6 +27,8 @@ enum Name {
     Crash,
     /// A log edited 10,000 times.
     Tamper,
+    /// Two days without a sink, and five million events.
+    Outage,
 }
 
 impl Soak {
@@ -44,6 +46,9 @@ impl Soak {
             println!("==> tamper drill, {TAMPER_EDITS} edits");
             tamper::run(TAMPER_EDITS, 1)?;
         }
+        if matches!(name, None | Some(Name::Outage)) {
+            outage()?;
+        }
         if matches!(name, None | Some(Name::Fuzz)) {
             fuzz_all(seconds)?;
         }
@@ -60,4 +65,12 @@ fn fuzz_all(seconds: u64) -> Result<()> {
     }
     println!("fuzzed {} targets for {seconds} s each: no crash", fuzz::TARGETS.len());
     Ok(())
+}
+
+/// Two days without a sink while five million events are recorded, then everything at once.
+fn outage() -> Result<()> {
+    println!("==> outage of 48 h");
+    let test = ["test", "--release", "-p", "bakerst-app", "--test", "outage", "--"];
+    let only = ["--ignored", "--nocapture"];
+    command::run(command::cargo(&[test.as_slice(), &only].concat()), |_| {})
 }

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod dlq;
 mod policy;
 
 use std::net::SocketAddr;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use dlq::Dlq;
 pub(crate) use policy::{GraphForm, Init, Pin, Policy};
 
 use crate::commands::audit::args;
@@ -345,6 +347,9 @@ pub(crate) enum Audit {
     /// Destroy the key of a person's records.
     #[command(after_help = "Example:\n  bakerst audit erase --subject ann@example.org --apply")]
     Erase(args::Erase),
+    /// See and settle what log systems refused.
+    #[command(subcommand)]
+    Dlq(Dlq),
 }
 
 /// `bench`.

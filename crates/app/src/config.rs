@@ -5,6 +5,7 @@ pub(crate) mod changes;
 mod gateway;
 pub(crate) mod lock;
 mod model_folder;
+mod sinks;
 mod source;
 #[cfg(test)]
 mod tests;

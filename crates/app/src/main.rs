@@ -17,6 +17,7 @@ mod paths;
 mod print;
 mod retention;
 mod servers;
+mod shipping;
 mod station;
 mod subjects;
 

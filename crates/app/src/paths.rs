@@ -3,9 +3,17 @@
 use std::env;
 use std::path::PathBuf;
 
+use bakerst_model::Secret;
+
 #[expect(clippy::disallowed_methods, reason = "this is where configuration is read")]
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A secret that the configuration says is in the environment.
+#[expect(clippy::disallowed_methods, reason = "this is where configuration is read")]
+pub(crate) fn secret_variable(name: &str) -> Option<Secret> {
+    env::var(name).ok().map(|value| Secret::new(value.into_bytes()))
 }
 
 /// `$XDG_CONFIG_HOME/bakerst`, or `~/.config/bakerst`.

@@ -14,6 +14,7 @@ use bakerst_gateway::{Enforcement, Gateway, Ports};
 use bakerst_guard::flow::FlowKey;
 use bakerst_model::{Clock, Code, Journal};
 use bakerst_secrets::{MasterKey, SealedFile, SecretsError};
+use bakerst_sinks::Boards;
 use bakerst_store::{
     Approvals, Conversations, Database, Durability, LogFile, LogFolder, LogSettings, StateFolder,
     Tokens,
@@ -23,6 +24,7 @@ use crate::cli::Global;
 use crate::clock::SystemClock;
 use crate::config::{self, Config, Erasure};
 use crate::failure::{Exit, Failure};
+use crate::shipping::Fares;
 use crate::subjects::{SealingJournal, Subjects};
 
 /// The name under which the key is kept by which conversations are remembered.
@@ -98,6 +100,11 @@ impl Places {
     /// The log's keys, as they were kept when the log was written. Nothing is made here: a key
     /// that was drawn now could verify nothing.
     pub(crate) fn log_keys(&self) -> Result<LogKeys, Failure> {
+        log_keys::read(&self.secrets()?)
+    }
+
+    /// The sealed secrets, as they were kept. Nothing is made here.
+    pub(crate) fn secrets(&self) -> Result<SealedFile, Failure> {
         for needed in [&self.master_key, &self.sealed_file()] {
             if !needed.exists() {
                 let message =
@@ -105,10 +112,9 @@ impl Places {
                 return Err(Failure::new(Exit::Refused, Code::LogKeyMissing, message));
             }
         }
-        let kept = MasterKey::load_or_create(&self.master_key)
+        MasterKey::load_or_create(&self.master_key)
             .and_then(|master| SealedFile::open_or_create(&self.sealed_file(), &master))
-            .map_err(|e| Failure { exit: Exit::Refused, ..secrets_failure(&e) })?;
-        log_keys::read(&kept)
+            .map_err(|e| Failure { exit: Exit::Refused, ..secrets_failure(&e) })
     }
 }
 
@@ -116,6 +122,9 @@ impl Places {
 pub(crate) struct Station {
     pub(crate) journal: Arc<LogFile>,
     pub(crate) ports: Ports,
+    pub(crate) secrets: SealedFile,
+    /// The machine's name.
+    pub(crate) host: String,
     /// Whether there was a log once, and somebody has taken it away.
     pub(crate) log_is_gone: bool,
 }
@@ -177,10 +186,11 @@ impl Station {
             conversations: Arc::new(Conversations::new(database, config.limits.conversations_max)),
             flow_key: flow_key_of(&flow_secret)?,
             clock,
+            vitals: Arc::new(Fares::new(journal.clone(), Boards::default())),
             pseudonym_key,
         };
         let log_is_gone = knows_a_log && journal.opened().begun;
-        Ok(Self { journal, ports, log_is_gone })
+        Ok(Self { journal, ports, secrets, host: about().host, log_is_gone })
     }
 
     /// A gateway over this station, with the configuration's policy in force.
@@ -201,7 +211,7 @@ impl Station {
 }
 
 /// What the log's headers say of this machine.
-fn about() -> About {
+pub(crate) fn about() -> About {
     // Without it the log is as good; it only does not say where it was written.
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     About { host: host.trim().to_owned(), policy: None }

@@ -18,4 +18,4 @@ pub use backoff::{Backoff, Moment};
 pub use planner::{Circuit, Letter, Outcome, Pace, Planner, Reason, Step};
 pub use shipped::{EventId, Shipped};
 pub use span::Span;
-pub use status::{Deliveries, SinkStatus};
+pub use status::{Deliveries, LogVitals, SinkStatus, Vitals};

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use bakerst_audit::delivery::Vitals;
 use bakerst_guard::approval::{ApprovalBook, BookError};
 use bakerst_guard::flow::{ConversationBook, FlowKey};
 use bakerst_guard::{NameBook, Policy};
@@ -14,6 +15,7 @@ use crate::desk::Desk;
 use crate::identity::AuthWatch;
 use crate::ledger::Ledger;
 use crate::mcp::{self, McpServers};
+use crate::metrics::Decided;
 use crate::opa::OpaDesk;
 use crate::tokens::Tokens;
 
@@ -32,6 +34,8 @@ pub struct Ports {
     pub flow_key: FlowKey,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// How the log and the sinks fare.
+    pub vitals: Arc<dyn Vitals>,
     /// Keys what is remembered of values that got names.
     pub pseudonym_key: Secret,
 }
@@ -85,6 +89,8 @@ pub struct Gateway {
     pub(crate) auth: AuthWatch,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) conversations: Conversations,
+    pub(crate) vitals: Arc<dyn Vitals>,
+    pub(crate) decided: Decided,
     pub(crate) names: NameBook,
     pub(crate) opa: OpaDesk,
     pub(crate) limits: Limits,
@@ -105,8 +111,16 @@ impl Gateway {
         limits: Limits,
         enforcement: Enforcement,
     ) -> Result<Arc<Self>, OpenError> {
-        let Ports { journal, approvals, tokens, conversations, flow_key, clock, pseudonym_key } =
-            ports;
+        let Ports {
+            journal,
+            approvals,
+            tokens,
+            conversations,
+            flow_key,
+            clock,
+            vitals,
+            pseudonym_key,
+        } = ports;
         let tokens = Tokens::read(tokens).await.map_err(OpenError::Tokens)?;
         let desk = Desk::read(approvals, &limits).await.map_err(OpenError::Approvals)?;
         Ok(Arc::new(Self {
@@ -118,6 +132,8 @@ impl Gateway {
             auth: AuthWatch::default(),
             clock,
             conversations: Conversations::new(conversations, flow_key, &limits),
+            vitals,
+            decided: Decided::default(),
             names: NameBook::new(pseudonym_key, &limits),
             opa: OpaDesk::new(&limits),
             limits,

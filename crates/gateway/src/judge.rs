@@ -130,11 +130,13 @@ impl Gateway {
     ) -> Result<Ruled, Problem> {
         let settled = policy.settle(call, decision, actor);
         let settled = settled.map_err(|e| Problem::new(Code::Undecided, e.to_string()))?;
-        Ok(match settled {
+        let ruled = match settled {
             Outcome::Permitted(permit) => Ruled::Permitted(self.ledger.record(permit).await?),
             Outcome::Asked(asked) => Ruled::Asked(self.ledger.record(asked).await?),
             Outcome::Refused(refusal) => Ruled::Refused(self.ledger.record(refusal).await?),
-        })
+        };
+        self.decided.count(&ruled);
+        Ok(ruled)
     }
 
     /// What a person says to the call of this binding: at once what is known, or, where the

@@ -22,6 +22,7 @@ mod identity;
 mod judge;
 mod ledger;
 mod mcp;
+mod metrics;
 mod opa;
 mod openapi;
 mod origin;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use bakerst_audit::delivery::SinkStatus;
 use bakerst_guard::{Mode, RailConfig};
 
 use crate::gateway::{Enforcement, Gateway};
@@ -20,6 +21,7 @@ Baker Street guards the tool calls of AI agents.
 
   GET  /openapi.json      all paths and their shapes
   GET  /readyz            whether calls can be allowed, and what is less guarded than it could be
+  GET  /metrics           how the log and the sinks fare, for Prometheus
 
 Calls need a bearer token: `bakerst token create` makes one.
 Requests for approval: `bakerst approvals list`.
@@ -54,6 +56,7 @@ impl Gateway {
             Health::Unwritable => alarms.push("the audit log could not be written when it was last tried: nothing is allowed".to_owned()),
             Health::Closed => alarms.push("the audit log is closed since an earlier failure: nothing is allowed until a restart".to_owned()),
         }
+        alarms.extend(self.vitals.report().iter().flat_map(SinkStatus::alarms));
         alarms.extend(self.policy().warnings());
         alarms
     }

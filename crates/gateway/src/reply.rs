@@ -15,6 +15,7 @@ use crate::wire::ErrorAnswer;
 const ALARM: HeaderName = HeaderName::from_static("bakerst-alarm");
 
 const JSON: &str = "application/json";
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// An answer: status, body, and what kind of text the body is.
@@ -62,6 +63,11 @@ impl Reply {
     /// Plain text.
     pub(crate) fn text(body: &'static str) -> Self {
         Self::new(StatusCode::OK, PLAIN, body)
+    }
+
+    /// Numbers, as Prometheus reads them.
+    pub(crate) fn metrics(page: String) -> Self {
+        Self::new(StatusCode::OK, METRICS, page)
     }
 
     /// An error, in the one shape that errors have.

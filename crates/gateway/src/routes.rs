@@ -18,7 +18,7 @@ use crate::wire::{
     BeforeRequest, ClearRequest, ConversationView, HealthView, HookAnswer, ReadyView, TokenCreated,
     TokenRequest, TokenView, UnguardedAnswer, UnguardedResult,
 };
-use crate::{api, hook, mcp, openapi, readiness};
+use crate::{api, hook, mcp, metrics, openapi, readiness};
 
 /// Who may come in by a route, and who receives them.
 pub(crate) enum Access {
@@ -264,6 +264,16 @@ pub(crate) static ROUTES: &[Route] = &[
         request: None,
         answers: Answers::Json(&[SchemaGenerator::subschema_for::<ReadyView>]),
         statuses: &[200, 503],
+    },
+    Route {
+        method: Method::GET,
+        path: "/metrics",
+        summary: "How the log and the sinks fare, in the text form of Prometheus.",
+        access: Access::Anyone(metrics::serve),
+        query: &[],
+        request: None,
+        answers: Answers::Text,
+        statuses: &[200],
     },
     Route {
         method: Method::GET,

@@ -161,6 +161,7 @@ codes! {
     LogKeyMissing = "AUD-004", Operator, final, "the key of the audit log is not there, so nothing can be verified", "restore the secrets file and the master key";
     LogOfEarlierForm = "AUD-005", Operator, final, "the audit log is of an earlier form", "verify it with the `bakerst` that wrote it, then move it out of the state folder; a new log is begun";
     NoSuchSubject = "AUD-006", Operator, final, "no key is kept for this person", "check the id; `erasure: on` keeps keys from then on";
+    SinkAway = "AUD-007", Operator, retry, "a log system takes no records", "mend what the message names; the records wait in the log";
 
     ConfigUnreadable = "CFG-001", Operator, final, "the configuration cannot be read", "check the path and its rights";
     ConfigSyntax = "CFG-002", Operator, final, "the configuration is not valid YAML", "mend the line that the message names";

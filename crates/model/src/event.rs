@@ -146,6 +146,10 @@ actions! {
     SegmentsExpired = System "system.segments_expired",
     /// The clock was set back: records after this one may bear earlier times than those before.
     ClockSetBack = System "system.clock_set_back",
+    /// A log system takes no records for now.
+    SinkStopped = System "system.sink_stopped",
+    /// A log system takes records again.
+    SinkResumed = System "system.sink_resumed",
     /// Something leaves calls less guarded than usual.
     SystemAlarm = System "system.alarm",
 }

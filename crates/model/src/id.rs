@@ -161,7 +161,7 @@ number_id!(
 );
 
 /// A record's place in the log. It starts at 1 and never repeats.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct Seq(pub u64);
 

@@ -1,6 +1,7 @@
 //! What a configuration says about sinks.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use bakerst_audit::delivery::{Backoff, Pace};
@@ -284,6 +285,41 @@ impl SinkEntry {
     }
 }
 
+impl SinkEntry {
+    /// Whether the sink could be made, its secrets aside: they may be elsewhere than the
+    /// configuration is checked.
+    ///
+    /// # Errors
+    /// Names the setting that is wrong.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.shape.check()?;
+        self.open(&NoKeys, &Origin { host: "localhost".into() }).map(drop)
+    }
+}
+
+/// Stands in for secrets where only the settings are looked at.
+struct NoKeys;
+
+impl NoKeys {
+    fn some() -> Secret {
+        Secret::new(vec![b'x'; 64])
+    }
+}
+
+impl Keyring for NoKeys {
+    fn variable(&self, _: &str) -> Option<Secret> {
+        Some(Self::some())
+    }
+
+    fn file(&self, _: &Path) -> io::Result<Secret> {
+        Ok(Self::some())
+    }
+
+    fn sealed(&self, _: &str) -> Option<Secret> {
+        Some(Self::some())
+    }
+}
+
 /// Why a sink cannot be made as it is configured.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -308,6 +344,17 @@ pub enum ConfigError {
     Tls(#[from] TlsError),
 }
 
+impl ConfigError {
+    /// The setting that is to blame.
+    #[must_use]
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Value { setting, .. } | Self::Secret { setting, .. } => setting,
+            Self::Tls(_) => "transport",
+        }
+    }
+}
+
 /// Where a secret is. It names the secret and is none itself.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -328,14 +375,17 @@ pub trait Keyring {
     /// The value of a variable of the environment.
     fn variable(&self, name: &str) -> Option<Secret>;
 
+    /// What a file holds, without the line end at its end.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn file(&self, path: &Path) -> io::Result<Secret>;
+
     /// A sealed secret.
     fn sealed(&self, name: &str) -> Option<Secret>;
 }
 
 impl SecretRef {
-    /// The longest file that a secret is read from.
-    const FILE_BYTES_MAX: u64 = 64 << 10;
-
     /// Fetches the secret.
     ///
     /// # Errors
@@ -350,7 +400,8 @@ impl SecretRef {
             (Some(name), None, None) => keyring
                 .variable(name)
                 .ok_or_else(|| cannot(format!("the variable `{name}` is not set")))?,
-            (None, Some(path), None) => read_secret(path)
+            (None, Some(path), None) => keyring
+                .file(path)
                 .map_err(|error| cannot(format!("cannot read `{}`: {error}", path.display())))?,
             (None, None, Some(name)) => keyring
                 .sealed(name)
@@ -362,15 +413,6 @@ impl SecretRef {
             false => Ok(secret),
         }
     }
-}
-
-fn read_secret(path: &Path) -> std::io::Result<Secret> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(SecretRef::FILE_BYTES_MAX).read_to_end(&mut bytes)?;
-    let whole = bytes.trim_ascii_end().len();
-    bytes.truncate(whole);
-    Ok(Secret::new(bytes))
 }
 
 /// How a sink is reached.

@@ -65,6 +65,23 @@ impl SinkFolder {
         Self { path: state.join("sinks").join(sink.as_str()) }
     }
 
+    /// Every sink that ever was in a state folder, in the order of names.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn all(state: &Path) -> Result<Vec<(SinkName, Self)>, FolderError> {
+        let path = state.join("sinks");
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(failed(&path, source)),
+        };
+        let names = entries.filter_map(|entry| SinkName::parse(entry.ok()?.file_name().to_str()?));
+        let mut sinks: Vec<_> = names.map(|name| (name.clone(), Self::of(state, &name))).collect();
+        sinks.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(sinks)
+    }
+
     fn cursor(&self) -> PathBuf {
         self.path.join("cursor.json")
     }

@@ -183,7 +183,7 @@ impl Client {
                 text = text.replace(secret, "[secret]");
             }
         }
-        Reason::new(text)
+        Reason::new(text.trim_end())
     }
 
     /// What an answer means where the sink has no rules of its own.

@@ -24,5 +24,5 @@ pub use config::{
 pub use folder::{DeadLetter, FolderError, SinkFolder};
 pub use kinds::{datadog, elastic, file, loki, nats, otlp, splunk, syslog, webhook};
 pub use shipper::{Now, Setup, Shipper, Turn};
-pub use shipping::{Notice, Notices, Shipping};
+pub use shipping::{Boards, Notice, Notices, Shipping};
 pub use sink::{Origin, Sink};

@@ -143,10 +143,10 @@ impl Shipper {
         self.planner.hurry();
     }
 
-    /// Whether the sink has everything up to the synced head.
+    /// The last record that is settled.
     #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.planner.is_done() && self.planner.head() >= self.setup.source.synced()
+    pub fn acknowledged(&self) -> Seq {
+        self.planner.acknowledged()
     }
 
     /// Does the next thing, if there is any to do now.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bakerst_audit::delivery::{Deliveries, Moment, Reason, SinkStatus};
-use bakerst_model::Clock;
+use bakerst_model::{Clock, Seq};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -14,6 +14,8 @@ use crate::shipper::{Now, Shipper, Turn, lock};
 
 /// How often it is looked whether the log has grown. The log is asked and never waits.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// The same where it is about to grow.
+const LOOK_SOON: Duration = Duration::from_millis(10);
 
 /// What an operator should know about a sink.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -44,7 +46,7 @@ pub trait Notices: Send + Sync {
 #[derive(Debug)]
 pub struct Shipping {
     tasks: JoinSet<()>,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Option<Seq>>,
     boards: Boards,
 }
 
@@ -70,7 +72,7 @@ impl Shipping {
     pub fn start(shippers: Vec<Shipper>, clock: &Arc<dyn Clock>) -> Self {
         let boards = shippers.iter().map(|shipper| (shipper.folder().clone(), shipper.board()));
         let boards = Boards(boards.collect());
-        let (stop, stopping) = watch::channel(false);
+        let (stop, stopping) = watch::channel(None);
         let mut tasks = JoinSet::new();
         for shipper in shippers {
             tasks.spawn(serve(shipper, clock.clone(), stopping.clone()));
@@ -84,31 +86,46 @@ impl Shipping {
         self.boards.clone()
     }
 
-    /// Sends what there is, and stops. What is not through within this time is sent after the next
-    /// start; it is in the log.
-    pub async fn stop(mut self, within: Duration) {
-        self.stop.send_replace(true);
+    /// Sends what there is up to this record, and stops. What is not through within this time is
+    /// sent after the next start; it is in the log.
+    pub async fn stop(mut self, last: Seq, within: Duration) {
+        self.stop.send_replace(Some(last));
         let all = async { while self.tasks.join_next().await.is_some() {} };
         // Those that are still at it are dropped with the set.
         tokio::time::timeout(within, all).await.ok();
     }
 }
 
-async fn serve(mut shipper: Shipper, clock: Arc<dyn Clock>, mut stopping: watch::Receiver<bool>) {
+async fn serve(
+    mut shipper: Shipper,
+    clock: Arc<dyn Clock>,
+    mut stopping: watch::Receiver<Option<Seq>>,
+) {
     let begun = Instant::now();
     let moment = move || Moment(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
     loop {
+        if stopping.borrow().is_some() {
+            shipper.hurry();
+        }
         let turn = shipper.turn(Now { moment: moment(), wall: clock.now() }).await;
         let Turn::Wait(until) = turn else { continue };
-        if *stopping.borrow() {
-            // Either everything is through, or the sink is being left alone and will not take it.
-            break;
-        }
-        let wait = until.map_or(LOOK_EVERY, |until| Duration::from_millis(until.since(moment())));
+        let wait = match (*stopping.borrow(), until) {
+            // Everything is through, or the sink is being left alone and will not take it.
+            (Some(last), _) if shipper.acknowledged() >= last => break,
+            (Some(_), Some(_)) => break,
+            // The last records are on their way to the disk.
+            (Some(_), None) => LOOK_SOON,
+            (None, None) => LOOK_EVERY,
+            (None, Some(until)) => {
+                Duration::from_millis(until.since(moment())).clamp(LOOK_SOON, LOOK_EVERY)
+            }
+        };
         tokio::select! {
-            () = tokio::time::sleep(wait.min(LOOK_EVERY)) => {}
-            // A sender that is gone means the same.
-            _ = stopping.wait_for(|stopping| *stopping) => shipper.hurry(),
+            () = tokio::time::sleep(wait) => {}
+            // It fails where the sender is gone, which nobody wants; then it stops too.
+            changed = stopping.changed() => if changed.is_err() {
+                break;
+            },
         }
     }
     shipper.keep(moment()).await;

@@ -12,26 +12,30 @@ use crate::repo::{Repo, TextFile};
 const TYPE: &str = "crates/model/src/limits.rs";
 const PAPER: &str = "docs/configuration.md";
 
-/// Where the shapes stand that configurations are read into.
-const SHAPES: [&str; 8] = [
-    "crates/guard/src/agents",
-    "crates/guard/src/args/rule.rs",
-    "crates/guard/src/authorization/config.rs",
-    "crates/guard/src/config.rs",
-    "crates/guard/src/pins.rs",
-    "crates/guard/src/command.rs",
-    "crates/guard/src/rails/",
-    "crates/app/src/config.rs",
+/// Where the shapes stand that configurations are read into, and the paper that states them.
+const SHAPES: [(&str, &str); 10] = [
+    ("crates/guard/src/agents", PAPER),
+    ("crates/guard/src/args/rule.rs", PAPER),
+    ("crates/guard/src/authorization/config.rs", PAPER),
+    ("crates/guard/src/config.rs", PAPER),
+    ("crates/guard/src/pins.rs", PAPER),
+    ("crates/guard/src/command.rs", PAPER),
+    ("crates/guard/src/rails/", PAPER),
+    ("crates/app/src/config.rs", PAPER),
+    ("crates/app/src/config/", PAPER),
+    ("crates/sinks/src/", "docs/sinks.md"),
 ];
 
 /// Every field that a configuration may have is named in the paper.
 pub(super) fn stated(repo: &Repo) -> Result<Vec<Finding>> {
-    let paper = repo.text(PAPER).map_or("", |paper| paper.text.as_str());
     let mut findings = Vec::new();
-    for file in repo.rust().filter(|file| SHAPES.iter().any(|shape| file.path.starts_with(shape))) {
+    for file in repo.rust() {
+        let shape = SHAPES.iter().find(|(shape, _)| file.path.starts_with(shape));
+        let Some((_, name)) = shape else { continue };
+        let paper = repo.text(name).map_or("", |paper| paper.text.as_str());
         for (line, field) in strict_fields(file) {
             if !has_word(paper, &field) {
-                let mend = format!("say in {PAPER} what it means, and its default");
+                let mend = format!("say in {name} what it means, and its default");
                 let wrong = format!("the setting `{field}` is not stated");
                 findings.push(Finding::new(&file.path, line, wrong, mend));
             }

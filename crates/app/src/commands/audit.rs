@@ -1,6 +1,7 @@
 //! `bakerst audit`: the log, read and verified where it lies.
 
 pub(crate) mod args;
+mod dlq;
 mod erase;
 mod export;
 mod index;
@@ -19,6 +20,7 @@ use crate::station::Places;
 pub(crate) fn run(audit: &Audit, global: &Global) -> Outcome {
     let places = Places::of(global)?;
     match audit {
+        Audit::Dlq(dlq) => dlq::run(dlq, &places, global),
         Audit::Verify(args) => verify::run(args, &places, global.json),
         Audit::Checkpoint => prove::checkpoint(&places, global.json),
         Audit::PublicKey => prove::public_key(&places, global.json),

@@ -6,9 +6,11 @@ mod welcome;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bakerst_gateway::{Gateway, Listeners, bind_socket, operate, own_uid, serve};
 use bakerst_model::{Action, Actor, Code, Detail, Event, Journal};
+use bakerst_sinks::Shipping;
 use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -21,7 +23,12 @@ use crate::config::{self, Config, Durability};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Style};
 use crate::retention;
+use crate::shipping::{self, Fares};
 use crate::station::{self, Places, Station};
+
+/// How long sinks have at the end to take what is in the log. What they do not take then, they get
+/// after the next start.
+const SHIP_WITHIN: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(up: &Up, global: &Global) -> Outcome {
     station::runtime()?.block_on(async {
@@ -45,6 +52,7 @@ pub(crate) struct Serving {
     places: Places,
     gateway: Arc<Gateway>,
     station: Station,
+    shipping: Shipping,
     stop: oneshot::Sender<()>,
     served: JoinHandle<std::io::Result<()>>,
     keeping: Option<JoinHandle<()>>,
@@ -55,7 +63,9 @@ impl Serving {
     pub(crate) async fn start(up: &Up, global: &Global) -> Result<Self, Failure> {
         let config = configured(up, global)?;
         let places = Places::of(global)?;
-        let station = Station::open(&places, &config)?;
+        let mut station = Station::open(&places, &config)?;
+        let shipping = shipping::start(&places, &config, &station)?;
+        station.ports.vitals = Arc::new(Fares::new(station.journal.clone(), shipping.boards()));
         let gateway = station.gateway(&config).await?;
         let tcp = listen(config.listen.address).await?;
         let address = tcp.local_addr().map_err(|e| unusable(config.listen.address, &e))?;
@@ -89,6 +99,7 @@ impl Serving {
             places,
             gateway,
             station,
+            shipping,
             stop,
             served,
             keeping,
@@ -129,9 +140,12 @@ impl Serving {
             let _ = keeping.await;
         }
         let stopped = event(Action::SystemStopped, &json!({}));
-        if let Ok(stopped) = stopped {
-            let _ = self.station.journal.append(stopped).await;
-        }
+        let last = match stopped {
+            Ok(stopped) => self.station.journal.append(stopped).await.ok(),
+            Err(_) => None,
+        };
+        let last = last.unwrap_or_else(|| self.station.journal.health().head);
+        self.shipping.stop(last, SHIP_WITHIN).await;
         let places = &self.places;
         for socket in [places.control_socket(), places.hook_socket(), places.link_socket()] {
             let _ = std::fs::remove_file(socket);

@@ -1,10 +1,11 @@
-//! The section `audit`: how long records are kept, and what of persons is sealed.
+//! The section `audit`: how long records are kept, what of persons is sealed, and where they go.
 
 use bakerst_audit::retention;
 use bakerst_guard::document::{Fault, Node};
+use bakerst_sinks::SinkEntry;
 use serde::{Deserialize, Serialize};
 
-use super::section;
+use super::{section, sinks};
 
 /// The section `audit`.
 #[derive(Debug, Default, Serialize)]
@@ -13,6 +14,9 @@ pub(crate) struct Audit {
     pub(crate) retention: Retention,
     /// Whether what is recorded of persons is sealed under a key of their own.
     pub(crate) erasure: Erasure,
+    /// Where they are sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) sinks: Vec<SinkEntry>,
 }
 
 /// How long records are kept; for ever, unless it says otherwise.
@@ -41,8 +45,12 @@ pub(crate) enum Erasure {
 impl Audit {
     pub(super) fn read(node: Option<&Node>) -> Result<Self, Fault> {
         let Some(node) = node else { return Ok(Self::default()) };
-        node.fields(&["retention", "erasure"])?;
-        Ok(Self { retention: section(node, "retention")?, erasure: section(node, "erasure")? })
+        node.fields(&["retention", "erasure", "sinks"])?;
+        Ok(Self {
+            retention: section(node, "retention")?,
+            erasure: section(node, "erasure")?,
+            sinks: sinks::read(node.get("sinks"))?,
+        })
     }
 }
 

@@ -13,4 +13,5 @@ mod init;
 mod policy;
 mod reading;
 mod refusals;
+mod sinks;
 mod support;

@@ -131,6 +131,15 @@ impl Server {
         exchange(stream, &request("GET", path, token, ""))
     }
 
+    /// A page that is no JSON.
+    pub(crate) fn get_text(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.write_all(request("GET", path, "", "").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.pid().to_string();

@@ -74,3 +74,24 @@ pub trait Deliveries: Send + Sync {
     /// How each sink fares now.
     fn report(&self) -> Vec<SinkStatus>;
 }
+
+/// How the log fares.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct LogVitals {
+    /// The last record.
+    pub head: Seq,
+    /// The last record that is on the disk.
+    pub synced: Seq,
+    /// How many appends wait for the disk.
+    pub waiting: usize,
+    /// How often the disk was made to keep what was written.
+    pub syncs: u64,
+    /// How long the last of these took.
+    pub last_sync_micros: u64,
+}
+
+/// Where the state of the log and of the sinks can be asked.
+pub trait Vitals: Deliveries {
+    /// How the log fares now.
+    fn log(&self) -> LogVitals;
+}

@@ -35,7 +35,7 @@ pub fn message(
 ) -> String {
     let view = View::of(record, now);
     let header = |cut: bool| match form {
-        Form::Rfc5424 => header_5424(record, &view, host, cut),
+        Form::Rfc5424 => header_5424(record, &view, host, bytes_max, cut),
         Form::Rfc3164 => header_3164(&view, host),
     };
     let whole = header(false);
@@ -57,9 +57,18 @@ pub fn frame(message: &str) -> Vec<u8> {
     frame
 }
 
-fn header_5424(record: &Shipped, view: &View<'_>, host: &str, cut: bool) -> String {
+fn header_5424(
+    record: &Shipped,
+    view: &View<'_>,
+    host: &str,
+    bytes_max: usize,
+    cut: bool,
+) -> String {
+    // Even if each is as long as it may be, and escaped throughout, there is room for the record.
+    let share = bytes_max / 32;
     let mut data = format!("[{STRUCTURED} event_id=\"{}\"", record.id);
     for (name, value) in view.fields() {
+        let value = value.get(..value.floor_char_boundary(share)).unwrap_or_default();
         data.push_str(&format!(" {name}=\"{}\"", escaped(value)));
     }
     if cut {

@@ -37,7 +37,7 @@ impl Severity {
     fn of(category: &str, action: &str) -> Self {
         let what = action.split_once('.').map_or(action, |(_, what)| what);
         match what {
-            "alarm" | "error" | "log_repaired" => Self::Error,
+            "alarm" | "error" | "log_repaired" | "sink_stopped" => Self::Error,
             "blocked" | "denied" | "rejected" | "expired" | "failure" => Self::Warning,
             _ if what.ends_with("_failed") => Self::Error,
             _ if matches!(category, "admin" | "approval" | "policy" | "release") => Self::Notice,
@@ -206,8 +206,13 @@ impl<'r> View<'r> {
     }
 }
 
+/// The longest text that is taken from a detail. The record has all of it.
+const TEXT_BYTES_MAX: usize = 1024;
+
 fn text(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<String>(value?.get()).ok().map(Cow::Owned)
+    let mut text = serde_json::from_str::<String>(value?.get()).ok()?;
+    text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+    Some(Cow::Owned(text))
 }
 
 /// Reads a moment in the one form that records have: `2026-02-24T09:30:00.000Z`.

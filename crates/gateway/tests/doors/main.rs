@@ -16,6 +16,7 @@ mod conversations;
 mod identity;
 mod journal;
 mod mcp;
+mod metrics;
 mod openapi;
 mod server;
 mod support;

@@ -4,6 +4,7 @@ mod books;
 mod client;
 mod clock;
 mod upstream;
+mod vitals;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ pub(crate) use books::{FakeApprovals, FakeConversations, FakeJournal, FakeTokens
 pub(crate) use client::{Client, Reply, request};
 pub(crate) use clock::TestClock;
 pub(crate) use upstream::{Seen, Upstream, said};
+pub(crate) use vitals::FakeVitals;
 
 /// What a house is made of, before it is opened.
 pub(crate) struct Plan {
@@ -40,6 +42,7 @@ pub(crate) struct Plan {
     pub(crate) tokens: Arc<FakeTokens>,
     pub(crate) conversations: Arc<FakeConversations>,
     pub(crate) clock: Arc<TestClock>,
+    pub(crate) vitals: Arc<FakeVitals>,
 }
 
 impl Plan {
@@ -52,6 +55,7 @@ impl Plan {
             tokens: Arc::default(),
             conversations: Arc::new(FakeConversations::new(limits.conversations_max)),
             clock: Arc::new(TestClock::new()),
+            vitals: Arc::default(),
             enforcement: Enforcement::On,
             limits,
         }
@@ -75,6 +79,7 @@ impl Plan {
             conversations: self.conversations,
             flow_key: FlowKey::new([7; 16]),
             clock: self.clock,
+            vitals: self.vitals,
             pseudonym_key: Secret::new(vec![7; 32]),
         };
         Gateway::open(ports, self.policy, self.limits, self.enforcement).await.unwrap()

@@ -171,8 +171,11 @@ impl Syslog {
         }
         wire.shutdown().await?;
         let mut said = Vec::new();
-        wire.take(ANSWER_BYTES_MAX).read_to_end(&mut said).await?;
-        Ok(())
+        match wire.take(ANSWER_BYTES_MAX).read_to_end(&mut said).await {
+            // Some, rsyslog among them, close the connection without a word of TLS about it.
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
+            _ => Ok(()),
+        }
     }
 
     async fn datagrams(&self, records: &[Shipped], now: UnixMillis) -> io::Result<()> {
