@@ -40,6 +40,9 @@ pub(super) struct Arguments {
     /// How many attacks come from the grammar.
     #[arg(long, default_value_t = 60_000)]
     generated: usize,
+    /// Leave out these sections of the grammar, to see what they are good for.
+    #[arg(long)]
+    without: Vec<String>,
     /// The first step on a row.
     #[arg(long, default_value_t = 0.03)]
     rate: f32,
@@ -52,7 +55,10 @@ pub(super) struct Arguments {
     /// Leave each source of attacks out in turn, and report instead of writing a model.
     #[arg(long)]
     folds: bool,
-    /// The same for the sources of innocent texts.
+    /// Of `--folds`, only the one of this name.
+    #[arg(long)]
+    only: Option<String>,
+    /// Leave out the sources of innocent texts in turn.
     #[arg(long)]
     benign_folds: bool,
     /// Score this file of innocent texts with the new model and keep those that look most like
@@ -86,7 +92,8 @@ struct Texts {
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let own = root().join("crates/detect/corpora");
     let mut train = corpus::read(&arguments.corpus.join("train.jsonl"))?;
-    let mined = corpus::read(&own.join("mined_benign.jsonl")).unwrap_or_default();
+    let mut mined = corpus::read(&own.join("mined_benign.jsonl")).unwrap_or_default();
+    mined.extend(corpus::read(&own.join("messages_benign.jsonl")).unwrap_or_default());
     let mut dev = corpus::read(&arguments.corpus.join("dev.jsonl"))?;
     // Every third mined text is kept for the thresholds: other sources than the corpus has.
     for (i, row) in mined.into_iter().enumerate() {
@@ -140,6 +147,11 @@ const GRAMMAR: &[&str] = &[
     include_str!("train/grammar/languages.txt"),
     include_str!("train/grammar/benign.txt"),
     include_str!("train/grammar/words.txt"),
+    include_str!("train/grammar/attacks_more.txt"),
+    include_str!("train/grammar/templates.txt"),
+    include_str!("train/grammar/world_attacks.txt"),
+    include_str!("train/grammar/world_attacks_far.txt"),
+    include_str!("train/grammar/world_benign.txt"),
 ];
 
 /// What is learned from: the texts, and as many again from the grammar.
@@ -147,8 +159,9 @@ fn examples(arguments: &Arguments, rows: &[Row], grammar: &Grammar) -> Vec<Examp
     let mut rng = Rng::new(arguments.seed);
     let hosts: Vec<Row> = rows.iter().filter(|row| row.is_tool_output()).cloned().collect();
     let mut all: Vec<Row> = rows.iter().filter(|row| !row.is_markless()).cloned().collect();
-    all.extend(generate::attacks(grammar, arguments.generated, &hosts, &mut rng));
-    all.extend(generate::benign(grammar, arguments.generated / 2, &mut rng));
+    let Arguments { generated, without, .. } = arguments;
+    all.extend(generate::attacks(grammar, *generated, &hosts, without, &mut rng));
+    all.extend(generate::benign(grammar, generated / 2, without, &mut rng));
     all.iter().map(|row| example(row, weight(row))).collect()
 }
 

@@ -47,11 +47,13 @@ const BENIGN_FOLDS: &[(&str, &[&str])] = &[
     ("tools and tables", &["asb_tool_desc", "bipia_train", "bastioncorpus"]),
     ("security", &["security_docs_garak", "security_docs_purplellama"]),
     ("mined", &["mined"]),
+    ("messages", &["messages"]),
 ];
 
 /// Trains once a fold and prints what is caught of the sources that were left out.
 pub(super) fn attacks(arguments: &Arguments, texts: &Texts, grammar: &Grammar) {
-    for (name, sources) in ATTACK_FOLDS {
+    let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
+    for (name, sources) in ATTACK_FOLDS.iter().filter(|(name, _)| wanted(name)) {
         let out = |row: &Row| row.attack && sources.contains(&row.source.as_str());
         let net = learn(arguments, &examples(arguments, &without(&texts.train, out), grammar));
         let score = |rows: &[&Row]| -> Vec<f32> {
@@ -87,7 +89,10 @@ pub(super) fn attacks(arguments: &Arguments, texts: &Texts, grammar: &Grammar) {
 pub(super) fn benign(arguments: &Arguments, texts: &Texts, grammar: &Grammar) {
     for (name, sources) in BENIGN_FOLDS {
         let out = |row: &Row| !row.attack && sources.contains(&row.source.as_str());
-        let net = learn(arguments, &examples(arguments, &without(&texts.train, out), grammar));
+        // Attacks that the corpus put into innocent texts would teach that those texts are attacks.
+        let hosted = |row: &Row| row.attack && row.source.starts_with("composed");
+        let rest = without(&texts.train, |row| out(row) || hosted(row));
+        let net = learn(arguments, &examples(arguments, &rest, grammar));
         let others = texts.dev.iter().filter(|row| row.is_tool_output() && !out(row));
         let others: Vec<f32> = others.map(|row| net.score(&example(row, 1.0))).collect();
         let unseen =

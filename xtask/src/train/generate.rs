@@ -9,26 +9,45 @@ use super::rng::Rng;
 /// much of it there is.
 const ATTACKS: &[(&str, &str, bool, f32)] = &[
     ("injection", "injection", true, 0.30),
-    ("agent", "injection", true, 0.12),
-    ("callattack", "injection", true, 0.14),
-    ("extraction", "direct", false, 0.07),
-    ("foreign", "injection", true, 0.13),
-    ("exfiltration", "exfiltration", true, 0.07),
-    ("poisoning", "tool_poisoning", false, 0.06),
-    ("jailbreak", "jailbreak", false, 0.12),
+    ("more", "injection", true, 0.08),
+    ("agent", "injection", true, 0.10),
+    ("callattack", "injection", true, 0.12),
+    ("extraction", "direct", false, 0.06),
+    ("foreign", "injection", true, 0.05),
+    ("world", "injection", true, 0.11),
+    ("exfiltration", "exfiltration", true, 0.06),
+    ("poisoning", "tool_poisoning", false, 0.05),
+    ("jailbreak", "jailbreak", false, 0.10),
 ];
 
 const BENIGN: &[(&str, &str, f32)] = &[
-    ("benign_tool", "benign_tool", 0.45),
-    ("benign_description", "benign_tool", 0.12),
-    ("benign_foreign", "benign_tool", 0.13),
-    ("benign_prompt", "benign_prompt", 0.30),
+    ("benign_tool", "benign_tool", 0.40),
+    ("benign_template", "benign_tool", 0.14),
+    ("benign_description", "benign_tool", 0.06),
+    ("description_line", "benign_tool", 0.04),
+    ("benign_foreign", "benign_tool", 0.08),
+    ("benign_world", "benign_tool", 0.18),
+    ("benign_prompt", "benign_prompt", 0.28),
+    ("benign_asked", "benign_prompt", 0.10),
 ];
 
+/// The languages that have attacks and innocent texts of their own.
+const LANGUAGES: [&str; 14] =
+    ["de", "es", "fr", "it", "pt", "nl", "pl", "ru", "zh", "ja", "ko", "tr", "ar", "hi"];
+/// How much of the innocent texts is words of attacks out of their order.
+const SCRAMBLED: f32 = 0.12;
+
 /// Attacks by rule; about half of those that fit are put into one of `hosts`.
-pub(super) fn attacks(grammar: &Grammar, count: usize, hosts: &[Row], rng: &mut Rng) -> Vec<Row> {
+pub(super) fn attacks(
+    grammar: &Grammar,
+    count: usize,
+    hosts: &[Row],
+    without: &[String],
+    rng: &mut Rng,
+) -> Vec<Row> {
     let mut rows = Vec::with_capacity(count);
-    for &(section, kind, hostable, share) in ATTACKS {
+    let wanted = ATTACKS.iter().filter(|(section, ..)| !without.iter().any(|w| w == section));
+    for &(section, kind, hostable, share) in wanted {
         for _ in 0..times(count, share) {
             let payload = roughen(&grammar.expand(section, rng), rng);
             let text = if hostable && rng.chance(0.7) {
@@ -43,15 +62,48 @@ pub(super) fn attacks(grammar: &Grammar, count: usize, hosts: &[Row], rng: &mut 
 }
 
 /// Innocent texts by rule.
-pub(super) fn benign(grammar: &Grammar, count: usize, rng: &mut Rng) -> Vec<Row> {
+pub(super) fn benign(
+    grammar: &Grammar,
+    count: usize,
+    without: &[String],
+    rng: &mut Rng,
+) -> Vec<Row> {
     let mut rows = Vec::with_capacity(count);
-    for &(section, kind, share) in BENIGN {
+    let left_out = |section: &str| without.iter().any(|w| w == section);
+    if !left_out("scrambled") {
+        for _ in 0..times(count, SCRAMBLED) {
+            let text = scrambled(grammar, rng);
+            let kind = "benign_tool".to_owned();
+            rows.push(Row { text, attack: false, source: "grammar".into(), kind });
+        }
+    }
+    for &(section, kind, share) in BENIGN.iter().filter(|(section, ..)| !left_out(section)) {
         for _ in 0..times(count, share) {
             let text = roughen(&grammar.expand(section, rng), rng);
             rows.push(Row { text, attack: false, source: "grammar".into(), kind: kind.into() });
         }
     }
     rows
+}
+
+/// The words of an attack and of its surroundings in any order: what makes an attack is how words
+/// go together, and neither a language nor a word by itself.
+fn scrambled(grammar: &Grammar, rng: &mut Rng) -> String {
+    let language = rng.pick(&LANGUAGES).copied().unwrap_or("de");
+    let sections = ["world", "host", "host"];
+    let texts = sections.map(|part| match part {
+        "world" => grammar.expand(&format!("world_{language}"), rng),
+        part => grammar.expand(&format!("{language}_{part}"), rng),
+    });
+    let whole = texts.join(" ");
+    let mut words: Vec<String> = if matches!(language, "zh" | "ja") {
+        let letters: Vec<char> = whole.chars().collect();
+        letters.chunks(2).map(|pair| pair.iter().collect()).collect()
+    } else {
+        whole.split_whitespace().map(str::to_owned).collect()
+    };
+    rng.shuffle(&mut words);
+    words.join(if matches!(language, "zh" | "ja") { "" } else { " " })
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
@@ -93,7 +145,8 @@ fn typing_errors(text: &str, rng: &mut Rng) -> String {
 /// Puts a payload into an innocent text, at a line or sentence of its own.
 fn in_host(grammar: &Grammar, payload: &str, hosts: &[Row], rng: &mut Rng) -> String {
     let host = if rng.chance(0.4) {
-        grammar.expand("benign_tool", rng)
+        let section = if rng.chance(0.5) { "benign_tool" } else { "benign_template" };
+        grammar.expand(section, rng)
     } else {
         rng.pick(hosts).map(|row| cut(&row.text, 1500, rng)).unwrap_or_default()
     };

@@ -14,6 +14,9 @@ use super::{Texts, example, metrics};
 /// those that thresholds are chosen on.
 const BUDGETS: [f64; 3] = [0.0007, 0.0046, 0.02];
 
+/// The same on hard questions, at medium sensitivity.
+const HARD_BUDGET: f64 = 0.05;
+
 /// Held-out texts with their scores.
 pub(super) struct Scored<'t> {
     rows: Vec<(&'t Row, f32)>,
@@ -30,10 +33,13 @@ impl<'t> Scored<'t> {
     }
 
     /// The thresholds that keep the budgets on tool output, that of the corpus and that mined from
-    /// elsewhere taken together.
+    /// elsewhere taken together; and that for medium also keeps the one on hard questions.
     pub(super) fn thresholds(&self) -> [f32; 3] {
         let tools = self.scores(Row::is_tool_output);
-        BUDGETS.map(|budget| metrics::threshold(&tools, budget))
+        let hard = self.scores(|row| row.kind == "hard_benign");
+        let [low, medium, high] = BUDGETS.map(|budget| metrics::threshold(&tools, budget));
+        let medium = medium.max(metrics::threshold(&hard, HARD_BUDGET));
+        [low.max(medium), medium, high]
     }
 
     /// The slope and shift that make a probability of a score: the threshold for medium

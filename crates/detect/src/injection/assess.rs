@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::found::{FINDINGS_MAX, Found};
 use super::model::Sum;
-use super::rules::{RULES, RuleHit};
+use super::rules::{CERTAIN, RULES, RuleHit};
 use super::scan::{self, Window};
 use super::{Assessment, Detector, InjectionFinding, InjectionKind, Sensitivity, judge};
 use crate::normalise::{self, Layer};
@@ -129,7 +129,7 @@ impl Detector {
         // code drop earlier rules all the time.
         let doubtful = logit >= model.head().threshold(Sensitivity::High);
         let tips = |hit: &RuleHit| match place {
-            Place::Data => doubtful && self.is_decisive(text, hit),
+            Place::Data => (doubtful || is_certain(hit)) && self.is_decisive(text, hit),
             Place::Description => is_telling(text, hit, doubtful),
         };
         if scan.rules.iter().any(tips) {
@@ -176,6 +176,10 @@ impl Detector {
             whole.blocked = true;
         }
     }
+}
+
+fn is_certain(hit: &RuleHit) -> bool {
+    RULES.get(hit.rule).is_some_and(|rule| rule.name == CERTAIN)
 }
 
 /// Whether a rule counts by itself in a tool's description: that which hardly any description has a

@@ -8,7 +8,7 @@ use super::lexicon::Parts;
 use super::tokens::{Token, pair};
 
 /// The number of rows as a power of two.
-pub const ROW_BITS: u32 = 16;
+pub const ROW_BITS: u32 = 17;
 /// How many numbers a row has.
 pub const WIDTH: usize = 16;
 /// How many words one block has; windows are made of whole blocks.

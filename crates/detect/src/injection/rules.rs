@@ -20,6 +20,8 @@ use InjectionKind::{Exfiltration, Injection, Jailbreak, ToolPoisoning};
 use Sensitivity::{High, Low, Medium};
 
 const ORDERS: Parts = Parts::ORDER.or(Parts::PROMPT);
+/// What a new order begins with.
+const DEEDS: Parts = Parts::MUST.or(Parts::NEW).or(Parts::OBEY).or(Parts::REVEAL).or(Parts::SEND);
 const TASKS: Parts = ORDERS.or(Parts::TASK);
 
 /// Every rule of ours. The place in the list is part of the trained model: add at the end, and
@@ -124,7 +126,11 @@ pub(super) const RULES: &[Rule] = &[
         High,
         &[(Parts::MODEL, 0), (Parts::YOU, 6), (Parts::MUST, 2), (Parts::NEW, 2)],
     ),
+    rule(CERTAIN, Injection, Low, &[(Parts::DROP, 0), (Parts::PRIOR, 4), (ORDERS, 4), (DEEDS, 5)]),
 ];
+
+/// The rule that no doubt of the model overrules: earlier orders are dropped and a new one follows.
+pub(super) const CERTAIN: &str = "drop-orders-for-new";
 
 const fn rule(
     name: &'static str,

@@ -83,7 +83,7 @@ impl Traits {
 }
 
 const SEED: u32 = 0x811c_9dc5;
-const STEM_BYTES: usize = 5;
+const STEM_LETTERS: usize = 5;
 
 /// Adds a byte to a fingerprint.
 #[inline]
@@ -239,8 +239,9 @@ impl<'t> Tokens<'t> {
     #[inline]
     fn word(&mut self) -> Token {
         let start = self.at;
-        let (mut hash, mut stem, mut last) = (SEED, SEED, 0_u32);
+        let (mut hash, mut stem, mut last) = (SEED, SEED, 0_u64);
         let (mut lower, mut upper, mut digits) = (0_u32, 0_u32, 0_u32);
+        let (mut letters, mut wide) = (0_usize, false);
         while let Some((byte, class)) = self.peek() {
             let byte = match class {
                 Class::Lower | Class::Letter => {
@@ -257,17 +258,17 @@ impl<'t> Tokens<'t> {
                 }
                 _ => break,
             };
+            // Letters are counted by their first bytes: other alphabets need two or three for one.
+            letters += usize::from(byte & 0xc0 != 0x80);
             hash = mix(hash, byte);
-            last = last << 8 | u32::from(byte);
-            self.at += 1;
-            if self.at - start == STEM_BYTES {
+            if letters <= STEM_LETTERS {
                 stem = hash;
             }
+            last = last << 8 | u64::from(byte);
+            wide |= byte >= 0x80;
+            self.at += 1;
         }
         let len = self.at - start;
-        if len < STEM_BYTES {
-            stem = hash;
-        }
         // Numbers differ without end; their length is enough.
         if digits as usize == len {
             (hash, stem) = (mix(SEED, b'0'), mix(SEED, b'0'));
@@ -279,7 +280,9 @@ impl<'t> Tokens<'t> {
             traits |= if lower == 0 && upper > 2 { Traits::CAPITALS } else { 0 };
         }
         traits |= if len == 1 { Traits::SINGLE } else { 0 };
-        let tail = pair(last, 7);
+        let [high, low] =
+            [last >> 32, last & 0xffff_ffff].map(|half| u32::try_from(half).unwrap_or(0));
+        let tail = if wide { pair(pair(high, low), 7) } else { pair(low, 7) };
         Token { start, end: self.at, word: hash, stem, tail, gap: SEED, traits: Traits(traits) }
     }
 }
