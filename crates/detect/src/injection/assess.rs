@@ -31,17 +31,6 @@ pub(super) enum Place {
     Description,
 }
 
-impl Place {
-    /// A description tells the agent what to do by its nature, so the model must be surer there.
-    fn sensitivity(self, chosen: Sensitivity) -> Sensitivity {
-        match (self, chosen) {
-            (Self::Data, chosen) => chosen,
-            (Self::Description, Sensitivity::High) => Sensitivity::Medium,
-            (Self::Description, Sensitivity::Medium | Sensitivity::Low) => Sensitivity::Low,
-        }
-    }
-}
-
 impl Detector {
     /// What is to be thought of `text`.
     #[must_use]
@@ -124,7 +113,7 @@ impl Detector {
         }
         let Some(((first, count, wide, logit), sum)) = worst else { return Assessment::default() };
         let mut logit = logit;
-        let threshold = model.head().threshold(place.sensitivity(self.sensitivity));
+        let threshold = model.head().threshold(self.sensitivity);
         // A plain wording tips the scales, but only where the model has its doubts too: manuals and
         // code drop earlier rules all the time.
         let doubtful = logit >= model.head().threshold(Sensitivity::High);
