@@ -1,5 +1,6 @@
 //! `bakerst up`: opens everything, serves, and says where.
 
+mod drift;
 mod reload;
 mod welcome;
 
@@ -213,6 +214,7 @@ async fn record_start(
         "enforcement": config.enforcement,
     });
     record(&*station.journal, event(Action::SystemStarted, &started)?).await?;
+    drift::record_held(&*station.journal, &config.policy, None).await?;
     let mut alarms = gateway.alarms();
     if station.log_is_gone {
         alarms.push("the audit log that was here is gone; this one begins anew".to_owned());

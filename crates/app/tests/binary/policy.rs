@@ -187,6 +187,13 @@ fn a_drifted_tool_is_denied_at_the_door_until_somebody_approves_it() {
     assert!(told.contains("! destination: `https://evil.example.`"), "{told}");
     assert_eq!(call("mcp__files__read_file", r#"{"path": "x"}"#), "GRD-081");
     assert_eq!(call("mcp__files__write_file", "{}"), "GRD-000");
+    let server = home.up(&["--config", config]);
+    let body = json!({"conversationId": "c", "toolName": "mcp__files__read_file", "toolInput": {"path": "x"}});
+    assert_eq!(server.before(&body).brief(), "200 reject GRD-081");
+    assert_eq!(server.stop(), Some(0));
+    let log = stdout(&home.run(&["audit", "tail", "--json"]));
+    let drift = log.lines().find(|line| line.contains("policy.tool_drift")).unwrap_or_default();
+    assert!(drift.contains("mcp__files__read_file") && drift.contains("GRD-081"), "{log}");
     assert_eq!(pin(&["--approve", "read_file"]).status.code(), Some(0));
     assert_eq!(call("mcp__files__read_file", r#"{"path": "x"}"#), "GRD-000");
 

@@ -4,7 +4,7 @@ use bakerst_gateway::Gateway;
 use bakerst_model::{Action, Code, Journal};
 use serde_json::{Value, json};
 
-use super::{event, record};
+use super::{drift, event, record};
 use crate::cli::Global;
 use crate::config::{Config, changes};
 use crate::failure::Failure;
@@ -48,6 +48,7 @@ async fn take_over(
     let digests = json!({ "old": gateway.policy().digest(), "new": policy.digest() });
     let detail = json!({ "changes": changed, "policy": digests });
     record(journal, event(Action::ConfigChanged, &detail)?).await?;
+    drift::record_held(journal, &new.policy, Some(&config.policy)).await?;
     let digest = policy.digest().to_string();
     gateway.replace_policy(policy);
     *config = new;
