@@ -28,7 +28,7 @@ fn begin(out: &mut Vec<u8>) -> Chain {
 
 /// An event whose record takes 500 bytes.
 fn event() -> Event {
-    let input = "x".repeat(157);
+    let input = "x".repeat(158);
     let detail = serde_json::json!({"tool": "search", "input": input, "verdict": "allow"});
     Event {
         action: Action::ToolAllowed,

@@ -87,7 +87,7 @@ pub(super) fn keys() -> Option<LogKeys> {
 
 /// An event whose record takes 500 bytes.
 pub(super) fn event() -> Option<Event> {
-    let detail = json!({ "tool": "search", "input": "x".repeat(157), "verdict": "allow" });
+    let detail = json!({ "tool": "search", "input": "x".repeat(158), "verdict": "allow" });
     Some(Event {
         action: Action::ToolAllowed,
         actor: Actor::system(),
