@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn checkpoints_are_found_in_notes_and_in_records() {
         let note = proof().note;
-        assert_eq!(Checkpoint::find_notes(&note), [note.clone()]);
+        assert_eq!(Checkpoint::find_notes(&note), std::slice::from_ref(&note));
         let record = serde_json::json!({"seq": 9, "detail": {"size": 9, "note": note}});
         let kept = format!("{record}\n{{\"seq\":10}}\nnot json\n{record}\n");
         assert_eq!(Checkpoint::find_notes(&kept), [note.clone(), note]);
