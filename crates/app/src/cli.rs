@@ -377,6 +377,6 @@ pub(crate) enum BenchName {
     Detect,
     /// The hook door, over loopback and the Unix socket.
     Hook,
-    /// Flow control in a long conversation.
+    /// Flow control in a long conversation, a decision in Rego, and recorded decisions taken again.
     Policy,
 }

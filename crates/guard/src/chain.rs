@@ -171,6 +171,29 @@ impl<'c> Run<'c> {
             }
         };
         let (verdict, reason) = weigh(rail, check);
+        self.note(rail, verdict, reason, authority);
+        self.trail.last()
+    }
+
+    /// The guardrail that is to be heard next.
+    pub(crate) fn next_name(&self) -> Option<&'c str> {
+        self.next_rail().map(|rail| &*rail.name)
+    }
+
+    /// Takes what the next guardrail said to this very call before, instead of hearing it again.
+    pub(crate) fn recall(&mut self, verdict: Verdict, reason: Reason) {
+        if let Some(rail) = self.next_rail() {
+            self.note(rail, verdict, (verdict != Verdict::Allow).then_some(reason), None);
+        }
+    }
+
+    fn note(
+        &mut self,
+        rail: &Rail,
+        verdict: Verdict,
+        reason: Option<Reason>,
+        authority: Option<Authority>,
+    ) {
         let monitored = rail.mode == Mode::Monitor;
         if !monitored && verdict > self.verdict() {
             self.strictest = Some(self.trail.len());
@@ -178,7 +201,6 @@ impl<'c> Run<'c> {
         self.next += 1;
         let guardrail = rail.name.clone();
         self.trail.push(Word { guardrail, verdict, reason, monitored, authority });
-        self.trail.last()
     }
 
     /// Takes the world's answer to [`Query::Authorize`]; [`Run::step`] goes on with it.

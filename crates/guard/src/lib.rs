@@ -29,6 +29,7 @@ pub mod pins;
 mod policy;
 mod rail;
 pub mod rails;
+pub mod replay;
 mod sanitize;
 mod subject;
 pub mod verbs;

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::agents::Agents;
 use crate::approval::{ApprovalRequest, AskedBecause};
 use crate::args::ArgRules;
-use crate::authorization::{Authorization, RiskBook};
+use crate::authorization::{Authorization, Engine, RegoSource, RiskBook};
 use crate::chain::{Judge, Rail};
 use crate::config::refuse_between_tools_and_agents;
 use crate::config::{Example, Guardrails, PolicySource, RailConfig, RailEntry, read_tools};
@@ -119,6 +119,19 @@ impl PolicySource {
         source.imply_tool_policy();
         source.imply_authorization();
         Ok(source)
+    }
+
+    /// Every policy in Rego that it has.
+    pub fn rego(&self) -> impl Iterator<Item = &RegoSource> {
+        let own = self.authorization.iter().filter_map(|section| match &section.engine {
+            Engine::Rego(rego) => Some(rego),
+            Engine::Opa(_) => None,
+        });
+        let custom = self.guardrails.chain.iter().filter_map(|entry| match &entry.config {
+            RailConfig::Rego(rego) => Some(rego),
+            _ => None,
+        });
+        own.chain(custom)
     }
 
     fn drop_examples(&mut self) {

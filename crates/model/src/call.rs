@@ -26,15 +26,30 @@ impl ToolCall {
     /// arguments. An answer for one call is never an answer for another.
     #[must_use]
     pub fn binding(&self) -> Digest {
+        // Objects hold their keys sorted, so equal values give equal bytes.
+        let input = self.input.expose().to_string();
         let user = self.user.as_ref().map_or("", UserId::as_str);
+        let conversation = self.conversation.as_str();
+        Self::binding_of(self.agent.as_str(), user, conversation, self.tool.as_str(), &input)
+    }
+
+    /// The binding of a call that is known by its parts; `user` is empty where there is none, and
+    /// `input` is its JSON without a space, keys sorted.
+    #[must_use]
+    pub fn binding_of(
+        agent: &str,
+        user: &str,
+        conversation: &str,
+        tool: &str,
+        input: &str,
+    ) -> Digest {
         Digest::of_parts(&[
             b"bakerst call binding v1",
-            self.agent.as_str().as_bytes(),
+            agent.as_bytes(),
             user.as_bytes(),
-            self.conversation.as_str().as_bytes(),
-            self.tool.as_str().as_bytes(),
-            // Objects hold their keys sorted, so equal values give equal bytes.
-            self.input.expose().to_string().as_bytes(),
+            conversation.as_bytes(),
+            tool.as_bytes(),
+            input.as_bytes(),
         ])
     }
 }

@@ -41,8 +41,9 @@ whose names look like others'. Whatever changed since is held, and denied, until
     /// Print the policy's digest, as every decision carries it.
     #[command(after_help = "Example:\n  bakerst policy hash --config bakerst.yaml")]
     Hash,
-    /// Say what differs between two policies, setting by setting.
-    #[command(after_help = "Example:\n  bakerst policy diff old.yaml new.yaml")]
+    /// Say what the second of two policies allows that the first does not, and every setting that
+    /// differs.
+    #[command(after_help = "Example:\n  bakerst policy diff old.yaml new.yaml --log audit/")]
     Diff {
         /// The policy that was.
         #[arg(value_name = "OLD")]
@@ -50,6 +51,35 @@ whose names look like others'. Whatever changed since is held, and denied, until
         /// The policy that would be.
         #[arg(value_name = "NEW")]
         new: PathBuf,
+        /// Take the decisions of this log under both, too: a file, or a folder of segments.
+        #[arg(long, value_name = "LOG")]
+        log: Option<PathBuf>,
+    },
+    /// Take recorded decisions again under another policy, and say what would change.
+    #[command(
+        after_help = "Example:\n  bakerst policy replay --log audit/ --against new.yaml --json"
+    )]
+    Replay {
+        /// The log: a file, or a folder of segments.
+        #[arg(long, value_name = "LOG")]
+        log: PathBuf,
+        /// The policy that would be.
+        #[arg(long, value_name = "FILE")]
+        against: PathBuf,
+        /// The policy that decided [default: the configuration]. What it says on texts is taken over
+        /// where the other would say the same.
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
+    /// Propose a policy that allows what was recorded and nothing else, for a person to review.
+    #[command(after_help = "Example:\n  bakerst policy learn --log audit/ --output proposed.yaml")]
+    Learn {
+        /// The log: a file, or a folder of segments.
+        #[arg(long, value_name = "LOG")]
+        log: PathBuf,
+        /// Where to write it [default: standard output].
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
 }
 

@@ -3,8 +3,10 @@
 mod diff;
 mod graph;
 mod hash;
+mod learn;
 mod lint;
 pub(crate) mod pin;
+mod replay;
 mod test;
 
 use crate::cli::{Global, Policy};
@@ -17,6 +19,8 @@ pub(crate) fn run(policy: &Policy, global: &Global) -> Outcome {
         Policy::Graph { form } => graph::run(*form, global),
         Policy::Pin(pin) => pin::run(pin, global),
         Policy::Hash => hash::run(global),
-        Policy::Diff { old, new } => diff::run(old, new, global),
+        Policy::Diff { old, new, log } => diff::run(old, new, log.as_deref(), global),
+        Policy::Replay { log, against, from } => replay::run(log, against, from.as_deref(), global),
+        Policy::Learn { log, output } => learn::run(log, output.as_deref(), global),
     }
 }

@@ -3,6 +3,7 @@
 use bakerst_model::{Code, Escaped, Limits};
 use regorus::utils::limits::LimitError;
 use regorus::{Engine, Value};
+use serde::Serialize;
 
 use super::calls::{Outline, Place};
 use super::config::{RegoModule, RegoSource, Syntax};
@@ -56,11 +57,12 @@ impl RegoError {
 }
 
 /// What became of a test.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct RegoTest {
     /// The rule, as `bakerst.authz_test.test_reads`.
     pub name: String,
     /// Why it failed, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
 }
 

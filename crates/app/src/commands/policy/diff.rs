@@ -1,24 +1,44 @@
-//! `bakerst policy diff`.
+//! `bakerst policy diff`: what one policy allows that another does not, and every setting that
+//! differs.
 
 use std::path::Path;
 
+use bakerst_guard::replay::{Comparison, Replay, Tally, compare};
 use serde_json::{Value, json};
 
+use super::replay::{both, each_record, print_tally};
 use crate::cli::Global;
 use crate::config::Config;
 use crate::config::changes::{self, Change};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Style};
 
-pub(crate) fn run(old: &Path, new: &Path, global: &Global) -> Outcome {
+pub(crate) fn run(old: &Path, new: &Path, log: Option<&Path>, global: &Global) -> Outcome {
     let (old, new) = (Config::load(Some(old))?, Config::load(Some(new))?);
-    let digests = (old.compile()?.digest(), new.compile()?.digest());
+    let (before, after) = (old.compile()?, new.compile()?);
     let changed = changes::between(&settings(&old)?, &settings(&new)?);
+    let comparison = compare(&before, &after);
+    let replayed = match log {
+        None => None,
+        Some(log) => {
+            let (a, b) = (Replay::new(&before, None), Replay::new(&after, None));
+            let mut tally = Tally::default();
+            each_record(log, |record| match record {
+                Ok(record) => both(&a, &b, &record, &mut tally),
+                Err(why) => tally.count_unreadable(why),
+            })?;
+            Some(tally)
+        }
+    };
     if global.json {
-        let (from, to) = digests;
-        print::json(&json!({ "old": from, "new": to, "settings": changed }));
+        print::json(&json!({
+            "old": before.digest(), "new": after.digest(), "settings": changed,
+            "allows": comparison.allows, "unclear": comparison.unclear, "replay": replayed,
+        }));
     } else {
         changed.iter().for_each(print_change);
+        print_comparison(&comparison, replayed.is_some());
+        replayed.iter().for_each(print_tally);
     }
     Ok(if changed.is_empty() { Exit::Ok } else { Exit::Refused })
 }
@@ -36,5 +56,18 @@ fn print_change(Change { setting, old, new }: &Change) {
     }
     if !new.is_null() {
         print::line(format!("  {} {new}", style.green("+")));
+    }
+}
+
+fn print_comparison(Comparison { allows, unclear }: &Comparison, replayed: bool) {
+    let style = Style::for_stdout();
+    for what in allows {
+        print::line(format!("{} {what}", style.red("newly allowed:")));
+    }
+    for what in unclear {
+        print::line(format!("{} {what}", style.yellow("cannot be told:")));
+    }
+    if !unclear.is_empty() && !replayed {
+        print::note("`--log audit/` tells it for the calls that were recorded");
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bakerst_guard::authorization::{Rego, RegoTest};
 use bakerst_guard::cases::{CaseOutcome, PolicyCase};
 use bakerst_model::{Code, Escaped};
 use serde_json::json;
@@ -23,26 +24,47 @@ pub(crate) fn run(named: &[PathBuf], global: &Global) -> Outcome {
     for file in &files {
         cases.extend(config::read_policy_tests(file, &config.limits)?);
     }
-    if cases.is_empty() {
-        let message =
-            format!("there are no tests: expected `policy_tests`, or files that end in `{ENDING}`");
+    let rego = rego_tests(&config)?;
+    if cases.is_empty() && rego.is_empty() {
+        let message = format!(
+            "there are no tests: expected `policy_tests`, files that end in `{ENDING}`, or rules in Rego that begin with `test_`"
+        );
         return Err(Failure::usage(Code::ConfigExample, message));
     }
     let ran: Vec<_> = cases.iter().map(|(place, case)| (place, case, case.run(&policy))).collect();
-    let failed = ran.iter().filter(|(_, _, outcome)| outcome.wrong.is_some()).count();
+    let failed = ran.iter().filter(|(_, _, outcome)| outcome.wrong.is_some()).count()
+        + rego.iter().filter(|test| test.failed.is_some()).count();
     if global.json {
         let all = ran.iter().map(|(place, case, outcome)| {
             json!({ "name": case.name, "file": place.file, "line": place.line, "outcome": outcome })
         });
         print::json(&json!({
-            "policy": policy.digest(), "tests": all.collect::<Vec<_>>(), "failed": failed,
+            "policy": policy.digest(), "tests": all.collect::<Vec<_>>(), "rego": rego,
+            "failed": failed,
         }));
     } else {
         ran.iter().for_each(|(place, case, outcome)| print_case(place, case, outcome));
-        let passed = ran.len() - failed;
+        rego.iter().for_each(print_rego);
+        let passed = ran.len() + rego.len() - failed;
         print::note(format!("{passed} passed, {failed} failed, policy {}", policy.digest()));
     }
     Ok(if failed == 0 { Exit::Ok } else { Exit::Refused })
+}
+
+/// The tests that policies in Rego carry themselves.
+fn rego_tests(config: &Config) -> Result<Vec<RegoTest>, Failure> {
+    let ran: Result<Vec<_>, _> = config.policy.rego().map(Rego::test).collect();
+    let unusable =
+        |fault: bakerst_guard::document::Fault| Failure::usage(fault.code, fault.message);
+    Ok(ran.map_err(unusable)?.into_iter().flatten().collect())
+}
+
+fn print_rego(RegoTest { name, failed }: &RegoTest) {
+    let style = Style::for_stdout();
+    match failed {
+        None => print::line(format!("{} {name}", style.green("ok"))),
+        Some(why) => print::line(format!("{} {name}: {why}", style.red("failed"))),
+    }
 }
 
 /// The files of tests in the configuration's own folder, in the order of their names.
