@@ -109,7 +109,7 @@ impl Comparison {
         let list = |policy: &Policy| policy.source().guardrails.command_allowlist.clone();
         match (list(a), list(b)) {
             (Some(_), None) => {
-                self.allows.push("commands of any program: `command_allowlist` is gone".into())
+                self.allows.push("commands of any program: `command_allowlist` is gone".into());
             }
             (Some(before), Some(after)) => {
                 let before: BTreeSet<_> = before.into_iter().collect();
