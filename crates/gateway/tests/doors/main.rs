@@ -17,6 +17,7 @@ mod identity;
 mod journal;
 mod mcp;
 mod metrics;
+mod opa;
 mod openapi;
 mod server;
 mod support;
