@@ -257,7 +257,7 @@ async fn the_file_is_its_owners_and_what_is_wrong_with_it_is_said() {
     let refuse = || Database::open(&StateFolder::open(folder.path()).unwrap()).unwrap_err();
     let newer = refuse();
     assert_eq!(newer.code(), Code::StateBroken);
-    assert_eq!(newer.to_string(), "the state database is of version 7, at most 1 is known");
+    assert_eq!(newer.to_string(), "the state database is of version 7, at most 2 is known");
     fs::write(&path, "not a database, but a text that is long enough to look like one".repeat(99))
         .unwrap();
     assert_eq!(refuse().code(), Code::StateBroken);
