@@ -15,7 +15,7 @@ use bakerst_sinks::Shipping;
 use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -34,9 +34,34 @@ const SHIP_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) fn run(up: &Up, global: &Global) -> Outcome {
     station::runtime()?.block_on(async {
         let serving = Serving::start(up, global).await?;
+        // Whoever reads the welcome may stop us at once, and in order.
+        let signals = Signals::listen()?;
         welcome::say(&serving, global.json);
-        serving.until_told_to_stop(global).await
+        serving.until_told_to_stop(signals, global).await
     })
+}
+
+/// What a person or a system says to a server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| {
+            signal(kind).map_err(|e| {
+                let message = format!("cannot listen for signals: {e}");
+                Failure::environment(Code::AddressUnusable, message)
+            })
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
 }
 
 /// A server that runs.
@@ -108,18 +133,8 @@ impl Serving {
     }
 
     /// Serves until a signal says stop; SIGHUP reads the configuration again.
-    async fn until_told_to_stop(mut self, global: &Global) -> Outcome {
-        let listen = |kind| {
-            signal(kind).map_err(|e| {
-                Failure::environment(
-                    Code::AddressUnusable,
-                    format!("cannot listen for signals: {e}"),
-                )
-            })
-        };
-        let mut terminate = listen(SignalKind::terminate())?;
-        let mut interrupt = listen(SignalKind::interrupt())?;
-        let mut hang_up = listen(SignalKind::hangup())?;
+    async fn until_told_to_stop(mut self, signals: Signals, global: &Global) -> Outcome {
+        let Signals { mut terminate, mut interrupt, mut hang_up } = signals;
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
