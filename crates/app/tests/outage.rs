@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -97,25 +98,23 @@ fn memory_peak() -> u64 {
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }
 
-async fn outage(events: u64) {
-    let folder = tempfile::tempdir().unwrap();
-    let state = StateFolder::open(folder.path()).unwrap();
-    let clock = Arc::new(TestClock::default());
-    let key = LogKey::new(&Secret::new(vec![7; 32])).unwrap();
-    let keys = LogKeys::new(key, Secret::new(vec![8; 32]));
-    let settings = LogSettings { durability: Durability::Batched, ..LogSettings::default() };
-    let log = Arc::new(LogFile::open(&state, &keys, settings, clock.clone()).unwrap());
+/// A shipper to a sink that is away for two days.
+fn shipper(
+    folder: &Path,
+    log: &Arc<LogFile>,
+    clock: &Arc<TestClock>,
+    got: Arc<Mutex<Got>>,
+) -> Shipper {
     let name = SinkName::parse("siem").unwrap();
-    let got = Arc::new(Mutex::new(Got::default()));
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut shipper = Shipper::open(Setup {
-        folder: SinkFolder::of(folder.path(), &name),
+    Shipper::open(Setup {
+        folder: SinkFolder::of(folder, &name),
         name,
         kind: "file",
         pace: Pace::default(),
         batch_bytes_max: 1 << 20,
         dead_letters_max: 100,
-        sink: Box::new(Away { clock: clock.clone(), back_at: OUTAGE_MILLIS, got: got.clone() }),
+        sink: Box::new(Away { clock: clock.clone(), back_at: OUTAGE_MILLIS, got }),
         log: log.opened().log,
         source: log.clone(),
         notices: Arc::new(Silent),
@@ -126,7 +125,19 @@ async fn outage(events: u64) {
             seed
         }),
     })
-    .unwrap();
+    .unwrap()
+}
+
+async fn outage(events: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateFolder::open(folder.path()).unwrap();
+    let clock = Arc::new(TestClock::default());
+    let key = LogKey::new(&Secret::new(vec![7; 32])).unwrap();
+    let keys = LogKeys::new(key, Secret::new(vec![8; 32]));
+    let settings = LogSettings { durability: Durability::Batched, ..LogSettings::default() };
+    let log = Arc::new(LogFile::open(&state, &keys, settings, clock.clone()).unwrap());
+    let got = Arc::new(Mutex::new(Got::default()));
+    let mut shipper = shipper(folder.path(), &log, &clock, got.clone());
 
     // Two days of calls, while the sink is away and is tried again and again.
     let (mut slowest, mut until) = (Duration::ZERO, None);

@@ -1,5 +1,7 @@
 //! Instructions to the model in what a tool returned.
 
+use std::ops::Range;
+
 use bakerst_detect::injection::Assessment;
 use bakerst_model::{Escaped, ToolCall};
 use serde::Serialize;
@@ -38,16 +40,33 @@ impl Policy {
         texts.gather(output, &mut String::new());
         let assessment: Assessment = detector.assess(&texts.text);
         let found = assessment.findings.first().filter(|_| assessment.blocked)?;
-        let quoted = texts.text.get(found.span.clone()).unwrap_or_default();
-        let quoted: String = quoted.chars().take(QUOTED_MAX).collect();
         Some(Instructions {
             path: texts.path_at(found.span.start),
             kind: found.kind.name(),
             rule: found.rule.clone(),
             score: assessment.score,
-            quoted: Escaped(&quoted).to_string(),
+            quoted: self.quoted(&texts.text, found.span.clone()),
             monitored: *mode == Mode::Monitor,
         })
+    }
+
+    /// How a place of a text begins, escaped, and without the secrets that the text holds there.
+    fn quoted(&self, text: &str, place: Range<usize>) -> String {
+        // The whole text is read: a secret that the place cuts in two is one all the same.
+        let secrets = self.log_redactor.redact(text).findings;
+        let (mut quoted, mut at) = (String::new(), place.start);
+        for secret in secrets.iter().filter(|secret| secret.span.end > place.start) {
+            let until = secret.span.start.clamp(at, place.end.max(at));
+            quoted.push_str(text.get(at..until).unwrap_or_default());
+            at = at.max(until);
+            if secret.span.start >= place.end {
+                break;
+            }
+            quoted.push_str(&secret.placeholder);
+            at = at.max(secret.span.end);
+        }
+        quoted.push_str(text.get(at..place.end.max(at)).unwrap_or_default());
+        Escaped(quoted.chars().take(QUOTED_MAX).collect::<String>().as_str()).to_string()
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Policy {
     /// Looks for instructions in outputs, as `prompt-injection` does in inputs.
     pub(crate) detector: Option<(Mode, Arc<PromptInjection>)>,
     /// Keeps secrets out of the log, whatever the policy says about outputs.
-    log_redactor: Redactor,
+    pub(crate) log_redactor: Redactor,
     source: PolicySource,
     /// Whether any rule wants paths followed.
     resolves: bool,

@@ -89,6 +89,7 @@ async fn a_result_comes_back_without_its_secrets_and_is_not_recorded() {
         "tool": "timezone_lookup", "input": { "city": "Tokyo" }, "decision": "dec-2",
         "duration_ms": 12.5, "result_bytes": bytes, "findings": 1,
         "places": [{ "path": "/debug/0", "placeholder": "[REDACTED_API_KEY]" }],
+        "flow": { "private": false, "untrusted": true },
     });
     assert_eq!(taken.detail, want);
 }
