@@ -4,6 +4,8 @@
 //! constructor and is not `Clone`: whoever holds one got it from [`Policy::settle`] for exactly
 //! this call.
 
+use std::borrow::Cow;
+
 use bakerst_model::{
     Accountable, Action, Actor, ApprovalId, Detail, Digest, Escaped, Event, EventError, ToolCall,
     ToolName, Verdict,
@@ -105,11 +107,12 @@ impl Policy {
             binding: call.binding(),
             verdict: decision.verdict,
             code: decision.reason.code.as_str(),
-            reason: &decision.reason.message,
+            // A reason may quote the call's own words.
+            reason: self.loggable_text(&decision.reason.message),
             approval: decision.approval,
             policy: decision.policy,
             flow: decision.flow.as_deref().map(FlowFacts::recorded),
-            trail: decision.trail.iter().map(WordDetail::from).collect(),
+            trail: decision.trail.iter().map(|word| WordDetail::of(self, word)).collect(),
         })?;
         let conversation = Some(call.conversation.clone());
         let verdict = decision.verdict;
@@ -131,7 +134,7 @@ struct DecisionDetail<'d> {
     binding: Digest,
     verdict: Verdict,
     code: &'d str,
-    reason: &'d str,
+    reason: Cow<'d, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approval: Option<ApprovalId>,
     policy: Digest,
@@ -147,20 +150,23 @@ struct WordDetail<'d> {
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'d str>,
+    reason: Option<Cow<'d, str>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     monitored: bool,
     #[serde(flatten)]
     authority: Option<&'d Authority>,
 }
 
-impl<'d> From<&'d Word> for WordDetail<'d> {
-    fn from(Word { guardrail, verdict, reason, monitored, authority }: &'d Word) -> Self {
+impl<'d> WordDetail<'d> {
+    fn of(
+        policy: &Policy,
+        Word { guardrail, verdict, reason, monitored, authority }: &'d Word,
+    ) -> Self {
         Self {
             guardrail,
             verdict: *verdict,
             code: reason.as_ref().map(|reason| reason.code.as_str()),
-            reason: reason.as_ref().map(|reason| reason.message.as_ref()),
+            reason: reason.as_ref().map(|reason| policy.loggable_text(&reason.message)),
             monitored: *monitored,
             authority: authority.as_ref(),
         }

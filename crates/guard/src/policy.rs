@@ -361,7 +361,7 @@ impl Policy {
             Some(AskedBecause {
                 guardrail: word.guardrail.to_string(),
                 code: reason.code.to_string(),
-                message: reason.message.to_string(),
+                message: self.loggable_text(&reason.message).into_owned(),
             })
         });
         ApprovalRequest {
