@@ -26,7 +26,7 @@ use crate::rails::authorization;
 use crate::rails::destructive_gate::DestructiveGate;
 use crate::rails::flow_control::FlowControl;
 use crate::rails::human_approval::Approver;
-use crate::rails::output_sanitization::USUAL;
+use crate::rails::output_sanitization::{SECRETS, USUAL};
 use crate::rails::prompt_injection::PromptInjection;
 use crate::rails::schema_validation::SchemaValidation;
 use crate::rails::tool_policy::{self, ToolPolicy};
@@ -44,6 +44,9 @@ pub struct Policy {
     pub(crate) detector: Option<(Mode, Arc<PromptInjection>)>,
     /// Keeps secrets out of the log, whatever the policy says about outputs.
     pub(crate) log_redactor: Redactor,
+    /// Keeps secrets from people who are asked. They see whom a call would reach, or they could
+    /// not answer.
+    ask_redactor: Redactor,
     source: PolicySource,
     /// Whether any rule wants paths followed.
     resolves: bool,
@@ -192,6 +195,7 @@ impl Policy {
             detector,
             sanitizer: compile_sanitizer(&source)?,
             log_redactor: Redactor::new(&USUAL.map(Rule::Kind)).map_err(unusable)?,
+            ask_redactor: Redactor::new(&SECRETS.map(Rule::Kind)).map_err(unusable)?,
             resolves: resolves(&source),
             source,
             limits,
@@ -361,7 +365,7 @@ impl Policy {
             Some(AskedBecause {
                 guardrail: word.guardrail.to_string(),
                 code: reason.code.to_string(),
-                message: self.loggable_text(&reason.message).into_owned(),
+                message: self.ask_redactor.redact(&reason.message).text.into_owned(),
             })
         });
         ApprovalRequest {
@@ -370,7 +374,7 @@ impl Policy {
             agent: call.agent.clone(),
             user: call.user.clone(),
             tool: call.tool.clone(),
-            input: self.loggable(call.input.expose()).into_text(),
+            input: self.without_secrets(&self.ask_redactor, call.input.expose()).into_text(),
             reasons: reasons.collect(),
             policy: self.digest(),
             asked_at: now,
@@ -381,11 +385,15 @@ impl Policy {
 
     /// A value as the log may keep it.
     pub(crate) fn loggable(&self, value: &Value) -> Loggable {
+        self.without_secrets(&self.log_redactor, value)
+    }
+
+    fn without_secrets(&self, redactor: &Redactor, value: &Value) -> Loggable {
         let mut value = Cow::Borrowed(value);
         let json = value.to_string();
         // Most inputs hold no secret, which one pass over the whole text tells.
-        if !self.log_redactor.redact(&json).findings.is_empty() {
-            Cleaner::new(&self.log_redactor, None).clean(value.to_mut());
+        if !redactor.redact(&json).findings.is_empty() {
+            Cleaner::new(redactor, None).clean(value.to_mut());
             return Loggable::new(value.to_string(), self.limits.record_input_bytes_max);
         }
         Loggable::new(json, self.limits.record_input_bytes_max)

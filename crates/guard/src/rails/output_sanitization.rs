@@ -95,6 +95,9 @@ pub(crate) const USUAL: [Kind; 12] = [
     Kind::DateOfBirth,
 ];
 
+/// What gives access to something.
+pub(crate) const SECRETS: [Kind; 4] = [Kind::ApiKey, Kind::PrivateKey, Kind::Jwt, Kind::Password];
+
 /// `{type: regex, match, replace}`, or `{type: email}` for a built-in kind.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(try_from = "RawRule", into = "RawRule")]
