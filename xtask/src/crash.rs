@@ -135,7 +135,7 @@ fn one_writer(
 }
 
 fn start(folder: &Path, run: u64, strict: bool, accident: Accident) -> Result<Child> {
-    let own = std::env::current_exe()?;
+    let own = own_program()?;
     let mut command = match accident {
         // A limit on the length of files is met as a full disk is: in the middle of a write.
         Accident::Full(kib) => {
@@ -152,6 +152,14 @@ fn start(folder: &Path, run: u64, strict: bool, accident: Accident) -> Result<Ch
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     command.spawn().context("it cannot be started")
+}
+
+/// This program. Building the workspace may have put another in its place since it was started,
+/// and the system then says so behind its name.
+fn own_program() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let replaced = own.to_str().and_then(|own| own.strip_suffix(" (deleted)"));
+    Ok(replaced.map_or_else(|| own.clone(), PathBuf::from))
 }
 
 /// A folder on the disk that goes with its holder.

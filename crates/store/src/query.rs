@@ -2,7 +2,7 @@
 //!
 //! The log is cut into chunks that threads read side by side, each into a buffer of its own; a line
 //! belongs to the chunk in which it begins. What they find is handed on in the order of the log, or
-//! backwards, and no thread runs further ahead than [`AHEAD`] chunks, so that memory stays bounded
+//! backwards, and no thread runs further ahead than a few chunks, so that memory stays bounded
 //! however much is found.
 
 mod chunks;

@@ -78,9 +78,9 @@ fn what_the_built_in_model_lets_pass_is_heard_by_the_second_judge() {
     assert!(!detector.assess(host).blocked);
     assert!(!detector.assess(&text).blocked, "a mean over all words is low");
     // Under a layer, and in what is handed to a tool.
-    let hex: String = ODD.repeat(3).bytes().map(|b| format!("{b:02x}")).collect();
-    let found = detector.first_finding(&hex).unwrap().unwrap();
-    assert_eq!((found.rule.as_str(), found.span), ("transformer", 0..hex.len()));
+    let hidden: String = ODD.bytes().map(|b| format!("%{b:02x}")).collect();
+    let found = detector.first_finding(&hidden).unwrap().unwrap();
+    assert_eq!((found.rule.as_str(), found.span), ("transformer", 0..hidden.len()));
 }
 
 #[test]
