@@ -81,16 +81,15 @@ pub(crate) fn run(runs: u64, seed: u64) -> Result<()> {
             4..8 => Accident::Killed,
             _ => Accident::Full(20 + dice.below(100)),
         };
+        let what = format!("run {run} of seed {seed} ({accident:?}, strict: {strict})");
         let told = one_writer(&folder, run, strict, accident, &mut dice)
-            .with_context(|| format!("run {run} of seed {seed}: the writer"))?;
+            .with_context(|| format!("{what}: the writer"))?;
         figures.count(accident, &told);
         acknowledged.extend(told);
         if accident == Accident::Torn {
             tear(&folder, &mut dice)?;
         }
-        check(&folder, &acknowledged, &mut figures).with_context(|| {
-            format!("run {run} of seed {seed} ({accident:?}, strict: {strict})")
-        })?;
+        check(&folder, &acknowledged, &mut figures).context(what)?;
     }
     figures.print(runs, began.elapsed());
     Ok(())
@@ -123,7 +122,7 @@ fn one_writer(
     if reading.join().is_err() {
         bail!("its output could not be read");
     }
-    let first = first.with_context(|| format!("it recorded nothing within 30 s ({ended})"))?;
+    let first = first.with_context(|| format!("it said nothing within 30 s ({ended})"))?;
     let told = std::iter::once(first).chain(lines.try_iter());
     // Half a line was not told.
     let told = told.filter_map(|line| {

@@ -7,11 +7,14 @@ use std::process::{Command, ExitCode};
 
 use crate::command::{cargo, is_there};
 use crate::steps::{Step, Steps};
-use crate::{binary, deny, fuzz, rules, servers, tamper};
+use crate::{binary, crash, deny, fuzz, rules, servers, tamper};
 
 /// How long each fuzz target runs here; `cargo xtask soak fuzz` takes its time.
 const FUZZ_SECONDS: u64 = 10;
 
+/// How often a writer of the log is killed here, and how often a log is edited; `cargo xtask soak`
+/// does both for long.
+const CRASH_RUNS: u64 = 40;
 const TAMPER_EDITS: u64 = 1000;
 
 /// Runs it all.
@@ -35,6 +38,9 @@ pub(crate) fn run() -> ExitCode {
     steps.command("docs: cargo doc", doc);
     steps.take("release binary: build and size", |_| binary::build());
     steps.take("release binary: bakerst demo", |_| binary::demo());
+    steps.take(&format!("crash harness, {CRASH_RUNS} runs"), |_| {
+        crash::run(CRASH_RUNS, 1).map(|()| Step::Done)
+    });
     steps.take(&format!("tamper drill, {TAMPER_EDITS} edits"), |_| {
         tamper::run(TAMPER_EDITS, 1).map(|()| Step::Done)
     });

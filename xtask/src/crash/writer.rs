@@ -82,14 +82,13 @@ async fn write(log: Arc<LogFile>, run: u64, task: u64) -> Result<()> {
         let detail = Detail::of(&json!({ "event": name, "fill": fill }))?;
         let (action, actor) = (Action::ToolAllowed, Actor::system());
         let event = Event { action, actor, conversation: None, detail };
-        // What is refused, on a full disk, was not recorded and is not told.
-        match log.append(event).await {
-            Ok(seq) => {
-                let line = format!("{seq} {name} recorded\n");
-                std::io::stdout().lock().write_all(line.as_bytes())?;
-            }
-            Err(_) => tokio::task::yield_now().await,
-        }
+        // On a disk that was full before this run began, every event may be refused: saying so
+        // tells a log that refuses from one that stalls.
+        let line = match log.append(event).await {
+            Ok(seq) => format!("{seq} {name} recorded\n"),
+            Err(_) => format!("{name} refused\n"),
+        };
+        std::io::stdout().lock().write_all(line.as_bytes())?;
     }
     Ok(())
 }
