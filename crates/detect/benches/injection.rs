@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a bench that cannot start must say so")]
 
 use bakerst_detect::injection::{Detector, Sensitivity};
+use bakerst_detect::specimen;
 use divan::Bencher;
 use divan::counter::BytesCount;
 
@@ -26,6 +27,18 @@ fn model(bencher: Bencher<'_, '_>, bytes: usize) {
     let detector = Detector::new(Sensitivity::Medium, &[]).unwrap();
     let text = text(bytes);
     bencher.counter(BytesCount::of_str(&text)).bench(|| detector.assess(&text));
+}
+
+/// Prose, code and log lines without end: no word of it is likely to be in a cache already.
+#[divan::bench(args = [1024, 65_536])]
+fn unlike(bencher: Bencher<'_, '_>, bytes: usize) {
+    let detector = Detector::new(Sensitivity::Medium, &[]).unwrap();
+    let text = specimen::clean(1 << 20);
+    let mut starts = (0..(1 << 20) - bytes).step_by(4099).cycle();
+    bencher
+        .counter(BytesCount::new(bytes))
+        .with_inputs(|| starts.next().and_then(|at| text.get(at..at + bytes)).unwrap())
+        .bench_local_values(|text| detector.assess(text));
 }
 
 #[divan::bench(args = [200, 4096])]

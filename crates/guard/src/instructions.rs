@@ -18,7 +18,7 @@ const QUOTED_MAX: usize = 80;
 pub struct Instructions {
     /// Where, as a JSON pointer.
     pub path: String,
-    /// What they are after, in a word.
+    /// What they are after, in a word; `undecided` where a judge could not tell.
     pub kind: &'static str,
     /// What fired.
     pub rule: String,
@@ -39,6 +39,18 @@ impl Policy {
         let mut texts = Texts::default();
         texts.gather(output, &mut String::new());
         let assessment: Assessment = detector.assess(&texts.text);
+        let monitored = *mode == Mode::Monitor;
+        if let Some(why) = assessment.undecided.as_ref().filter(|_| !assessment.blocked) {
+            // Nobody has cleared it, so it counts; a person may.
+            return Some(Instructions {
+                path: String::new(),
+                kind: "undecided",
+                rule: format!("the transformer {why}"),
+                score: assessment.score,
+                quoted: String::new(),
+                monitored,
+            });
+        }
         let found = assessment.findings.first().filter(|_| assessment.blocked)?;
         Some(Instructions {
             path: texts.path_at(found.span.start),
@@ -46,7 +58,7 @@ impl Policy {
             rule: found.rule.clone(),
             score: assessment.score,
             quoted: self.quoted(&texts.text, found.span.clone()),
-            monitored: *mode == Mode::Monitor,
+            monitored,
         })
     }
 
@@ -132,5 +144,44 @@ impl Texts {
         let after = self.places.partition_point(|(start, _)| *start <= at);
         let place = after.checked_sub(1).and_then(|place| self.places.get(place));
         place.map(|(_, path)| path.clone()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bakerst_detect::injection::judge::{Judge, JudgeError, SecondJudge};
+    use bakerst_detect::injection::{Detector, Sensitivity};
+    use serde_json::json;
+
+    use super::*;
+    use crate::rails::prompt_injection::PromptInjection;
+
+    #[derive(Debug)]
+    struct Speechless;
+
+    impl Judge for Speechless {
+        fn name(&self) -> &'static str {
+            "speechless"
+        }
+
+        fn score(&self, _: &str) -> Result<f32, JudgeError> {
+            Err(JudgeError::Run("out of memory".to_owned()))
+        }
+    }
+
+    #[test]
+    fn an_output_that_a_judge_cannot_tell_is_not_cleared() {
+        let judge = SecondJudge { judge: Arc::new(Speechless), threshold: 0.5, pieces_max: 1 };
+        let detector = Detector::new(Sensitivity::Medium, &[]).unwrap().with_second(judge);
+        let guardrail = Arc::new(PromptInjection { detector });
+        let mut policy = Policy::built_in().unwrap();
+        let output = json!({ "text": "The weather is fine." });
+        assert_eq!(policy.instructions_in(&output), None);
+        policy.detector = Some((Mode::Enforce, guardrail));
+        let found = policy.instructions_in(&output).unwrap();
+        assert_eq!(found.kind, "undecided");
+        assert_eq!(found.rule, "the transformer could not score a text: out of memory");
     }
 }

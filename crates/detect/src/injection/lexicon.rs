@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use super::tokens::{Token, pair, word_hash};
+use super::tokens::{Token, bytes_hash, pair, word_hash};
 use crate::normalise::{Hints, unleeted};
 
 mod words;
@@ -190,8 +190,8 @@ impl Lexicon {
         hints.reversed += u32::from(parts.any(Parts::REVERSED));
         if token.traits.mixed() && token.end - token.start < 16 {
             let word = bytes.get(token.start..token.end).unwrap_or_default();
-            let plain: String = word.iter().map(|&b| char::from(unleeted(b))).collect();
-            hints.leet += u32::from(self.0.parts(word_hash(&plain)).is_some());
+            let plain = bytes_hash(word.iter().map(|&b| unleeted(b)));
+            hints.leet += u32::from(self.0.parts(plain).is_some());
         }
         parts
     }

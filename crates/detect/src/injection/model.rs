@@ -33,15 +33,6 @@ impl Sum {
         }
         self.features += other.features;
     }
-
-    /// Adds one row. A block has too few rows to reach the bound.
-    #[inline]
-    pub(super) fn add_row(&mut self, row: &[i8; WIDTH]) {
-        for (mine, step) in self.values.iter_mut().zip(row) {
-            *mine = mine.wrapping_add(i16::from(*step));
-        }
-        self.features += 1;
-    }
 }
 
 /// A model that has passed its self-test.
@@ -138,9 +129,21 @@ fn dot<const N: usize>(a: &[f32; N], b: &[f32; N]) -> f32 {
 impl Model {
     /// The numbers of one row.
     #[inline]
-    pub(super) fn row(&self, at: usize) -> &[i8; WIDTH] {
+    pub(super) fn row(&self, at: u32) -> &[i8; WIDTH] {
         const NOTHING: &[i8; WIDTH] = &[0; WIDTH];
-        self.rows.get(at & ((1 << ROW_BITS) - 1)).unwrap_or(NOTHING)
+        self.rows.get((at & ((1 << ROW_BITS) - 1)) as usize).unwrap_or(NOTHING)
+    }
+
+    /// What rows add up to. A block has too few of them to reach the bound.
+    #[inline]
+    pub(super) fn sum(&self, rows: &[u32]) -> Sum {
+        let mut values = [0_i16; WIDTH];
+        for row in rows {
+            for (value, step) in values.iter_mut().zip(self.row(*row)) {
+                *value = value.wrapping_add(i16::from(*step));
+            }
+        }
+        Sum { values, features: u32::try_from(rows.len()).unwrap_or(u32::MAX) }
     }
 
     pub(super) fn head(&self) -> &Head {

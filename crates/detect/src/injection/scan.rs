@@ -1,6 +1,8 @@
 //! One pass over a text: blocks of feature sums, rules that fired, hints of disguise.
 
-use super::features::{BLOCK_TOKENS, Features, rule_row, windows};
+use std::ops::Range;
+
+use super::features::{BLOCK_TOKENS, Features, Rows, rule_row, windows};
 use super::lexicon::Lexicon;
 use super::model::{Model, Sum};
 use super::rules::{RuleHit, RuleReader};
@@ -36,21 +38,21 @@ pub(super) fn read(text: &str, model: Option<&Model>) -> Scan {
         scan.blocks.reserve(text.len() / (4 * BLOCK_TOKENS) + 1);
         let mut block = Block::default();
         let mut tokens = 0;
-        reader.read(text, &mut scan.rules, |event| match event {
-            Event::Row(row) => block.sum.add_row(model.row(row)),
-            Event::Token { start, end } => {
-                if tokens == 0 {
-                    block.start = start;
-                }
-                block.end = end;
-                tokens += 1;
-                if tokens == BLOCK_TOKENS {
-                    scan.blocks.push(std::mem::take(&mut block));
-                    tokens = 0;
-                }
+        reader.read(text, &mut scan.rules, |rows, word| {
+            if tokens == 0 {
+                block.start = word.start;
+            }
+            block.end = word.end;
+            tokens += 1;
+            if tokens == BLOCK_TOKENS {
+                block.sum = model.sum(rows.all());
+                scan.blocks.push(std::mem::take(&mut block));
+                rows.clear();
+                tokens = 0;
             }
         });
         if tokens > 0 {
+            block.sum = model.sum(reader.rows.all());
             scan.blocks.push(block);
         }
     } else {
@@ -60,44 +62,42 @@ pub(super) fn read(text: &str, model: Option<&Model>) -> Scan {
     scan
 }
 
-/// What a pass tells about: rows of the token that ends next, then its place.
-pub(super) enum Event {
-    Row(usize),
-    Token { start: usize, end: usize },
-}
-
 /// The state of a pass over a text.
 #[derive(Default)]
 pub(super) struct Reader {
     features: Features,
     rules: RuleReader,
     lexicon: Lexicon,
+    /// The rows of the words that were not taken yet.
+    pub(super) rows: Rows,
     singles: u32,
     pub(super) hints: Hints,
 }
 
 impl Reader {
-    /// Reads a text to its end.
+    /// Reads a text to its end, and tells after each word where it stands.
+    ///
+    /// Whoever hears that takes the rows, at the latest when there is a block of them.
     #[inline]
     pub(super) fn read(
         &mut self,
         text: &str,
         hits: &mut Vec<RuleHit>,
-        mut event: impl FnMut(Event),
+        mut word: impl FnMut(&mut Rows, Range<usize>),
     ) {
         let bytes = text.as_bytes();
         for token in Tokens::new(text) {
             let before = self.features.before();
             let parts = self.lexicon.parts(&token, before, bytes, &mut self.hints);
-            self.features.take(&token, parts, |row| event(Event::Row(row)));
+            self.features.take(&token, parts, &mut self.rows);
             self.rules.take(&token, parts, |hit| {
-                event(Event::Row(rule_row(hit.rule)));
+                self.rows.push(rule_row(hit.rule));
                 if hits.len() < RULE_HITS_MAX {
                     hits.push(hit);
                 }
             });
             self.hint(&token);
-            event(Event::Token { start: token.start, end: token.end });
+            word(&mut self.rows, token.start..token.end);
         }
     }
 
@@ -153,16 +153,14 @@ pub(super) fn worst(model: &Model, text: &str) -> f32 {
 
 /// Where the words stand that weigh most in a window: the run of words with the greatest sum of
 /// what each adds above the average.
-pub(super) fn heaviest(model: &Model, text: &str, sum: &Sum, wide: bool) -> std::ops::Range<usize> {
+pub(super) fn heaviest(model: &Model, text: &str, sum: &Sum, wide: bool) -> Range<usize> {
     let slope = model.slope(sum, wide);
     let mut words: Vec<(f32, usize, usize)> = Vec::new();
-    let mut weight = 0.0;
-    Reader::default().read(text, &mut Vec::new(), |event| match event {
-        Event::Row(row) => {
-            let row = model.row(row).iter().zip(slope);
-            weight += row.map(|(value, slope)| f32::from(*value) * slope).sum::<f32>();
-        }
-        Event::Token { start, end } => words.push((std::mem::take(&mut weight), start, end)),
+    Reader::default().read(text, &mut Vec::new(), |rows, word| {
+        let values = rows.all().iter().flat_map(|row| model.row(*row).iter().zip(slope));
+        let weight = values.map(|(value, slope)| f32::from(*value) * slope).sum::<f32>();
+        words.push((weight, word.start, word.end));
+        rows.clear();
     });
     #[expect(clippy::cast_precision_loss, reason = "a window has a few hundred words")]
     let mean = words.iter().map(|(w, ..)| w).sum::<f32>() / words.len().max(1) as f32;

@@ -83,7 +83,7 @@ impl Traits {
 }
 
 const SEED: u32 = 0x811c_9dc5;
-const STEM_LETTERS: usize = 5;
+const STEM_LETTERS: u32 = 5;
 
 /// Adds a byte to a fingerprint.
 #[inline]
@@ -94,7 +94,13 @@ fn mix(hash: u32, byte: u8) -> u32 {
 /// The fingerprint of a whole word, as [`Token::word`] has it.
 #[must_use]
 pub fn word_hash(word: &str) -> u32 {
-    word.bytes().fold(SEED, |hash, b| mix(hash, b.to_ascii_lowercase()))
+    bytes_hash(word.bytes())
+}
+
+/// The same for the bytes of one.
+#[inline]
+pub(super) fn bytes_hash(word: impl Iterator<Item = u8>) -> u32 {
+    word.fold(SEED, |hash, b| mix(hash, b.to_ascii_lowercase()))
 }
 
 /// The fingerprint of two in a row.
@@ -151,6 +157,37 @@ fn class(byte: u8) -> Class {
     CLASSES.get(byte as usize).copied().unwrap_or(Class::Sign)
 }
 
+/// What a byte of a word can be; a capital's bit is the one that makes a small letter of it.
+const SMALL: u8 = 1;
+const DIGIT: u8 = 2;
+const WIDE: u8 = 4;
+const CAPITAL: u8 = 0x20;
+
+/// What each byte is within a word, and nothing where it ends one.
+const WORD_BYTES: [u8; 256] = word_bytes();
+
+#[expect(clippy::indexing_slicing, reason = "at compile time")]
+const fn word_bytes() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        table[i] = match CLASSES[i] {
+            Class::Lower => SMALL,
+            Class::Upper => CAPITAL,
+            Class::Digit => DIGIT,
+            Class::Letter => WIDE,
+            _ => 0,
+        };
+        i += 1;
+    }
+    table
+}
+
+#[inline]
+fn word_byte(byte: u8) -> u8 {
+    WORD_BYTES.get(byte as usize).copied().unwrap_or_default()
+}
+
 /// Reads the tokens of a text from first to last.
 #[derive(Clone, Debug)]
 pub struct Tokens<'t> {
@@ -173,6 +210,14 @@ impl<'t> Tokens<'t> {
     /// Skips to the next word; says what was skipped and whether a sentence or line begins.
     #[inline]
     fn skip_gap(&mut self) -> (u32, bool) {
+        // Most words stand one blank apart.
+        if let Some(&[b' ', next]) = self.bytes.get(self.at..self.at + 2)
+            && word_byte(next) != 0
+            && self.at > 0
+        {
+            self.at += 1;
+            return (SEED, false);
+        }
         let mut gap = SEED;
         let mut starts = self.at == 0;
         let mut signs = 0;
@@ -240,49 +285,39 @@ impl<'t> Tokens<'t> {
     fn word(&mut self) -> Token {
         let start = self.at;
         let (mut hash, mut stem, mut last) = (SEED, SEED, 0_u64);
-        let (mut lower, mut upper, mut digits) = (0_u32, 0_u32, 0_u32);
-        let (mut letters, mut wide) = (0_usize, false);
-        while let Some((byte, class)) = self.peek() {
-            let byte = match class {
-                Class::Lower | Class::Letter => {
-                    lower += 1;
-                    byte
-                }
-                Class::Upper => {
-                    upper += 1;
-                    byte | 0x20
-                }
-                Class::Digit => {
-                    digits += 1;
-                    byte
-                }
-                _ => break,
-            };
-            // Letters are counted by their first bytes: other alphabets need two or three for one.
-            letters += usize::from(byte & 0xc0 != 0x80);
-            hash = mix(hash, byte);
-            if letters <= STEM_LETTERS {
-                stem = hash;
+        let (mut seen, mut capitals, mut letters) = (0, 0_u32, 0_u32);
+        for &byte in self.bytes.get(start..).unwrap_or_default() {
+            let kind = word_byte(byte);
+            if kind == 0 {
+                break;
             }
+            let capital = kind & CAPITAL;
+            let byte = byte | capital;
+            seen |= kind;
+            capitals += u32::from(capital != 0);
+            // Letters are counted by their first bytes: other alphabets need two or three for one.
+            letters += u32::from(byte & 0xc0 != 0x80);
+            hash = mix(hash, byte);
+            stem = if letters <= STEM_LETTERS { hash } else { stem };
             last = last << 8 | u64::from(byte);
-            wide |= byte >= 0x80;
             self.at += 1;
         }
         let len = self.at - start;
         // Numbers differ without end; their length is enough.
-        if digits as usize == len {
+        if seen == DIGIT {
             (hash, stem) = (mix(SEED, b'0'), mix(SEED, b'0'));
         }
         let mut traits = 0;
-        if lower + upper > 0 {
+        if seen != DIGIT {
             traits |= Traits::LETTERED;
-            traits |= if digits > 0 { Traits::MIXED } else { 0 };
-            traits |= if lower == 0 && upper > 2 { Traits::CAPITALS } else { 0 };
+            traits |= if seen & DIGIT != 0 { Traits::MIXED } else { 0 };
+            let shouted = seen & (SMALL | WIDE) == 0 && capitals > 2;
+            traits |= if shouted { Traits::CAPITALS } else { 0 };
         }
         traits |= if len == 1 { Traits::SINGLE } else { 0 };
         let [high, low] =
             [last >> 32, last & 0xffff_ffff].map(|half| u32::try_from(half).unwrap_or(0));
-        let tail = if wide { pair(pair(high, low), 7) } else { pair(low, 7) };
+        let tail = if seen & WIDE != 0 { pair(pair(high, low), 7) } else { pair(low, 7) };
         Token { start, end: self.at, word: hash, stem, tail, gap: SEED, traits: Traits(traits) }
     }
 }

@@ -1,7 +1,7 @@
 //! What training needs of the detector, so that both see the same features.
 
 use super::features::BLOCK_TOKENS;
-use super::scan::{Event, Reader};
+use super::scan::Reader;
 use crate::normalise::{self, Layer};
 
 /// A text as the model sees it: the rows of each block of words.
@@ -18,20 +18,18 @@ pub fn readings(text: &str) -> Vec<(Layer, Blocks)> {
 fn read(text: &str, layer: Layer, depth: usize, found: &mut Vec<(Layer, Blocks)>) {
     let folded = (!text.is_ascii()).then(|| normalise::fold(text));
     let text = folded.as_ref().map_or(text, |folded| folded.text());
-    let (mut blocks, mut block, mut tokens) = (Vec::new(), Vec::new(), 0);
+    let (mut blocks, mut tokens) = (Vec::new(), 0);
     let mut reader = Reader::default();
-    reader.read(text, &mut Vec::new(), |event| match event {
-        Event::Row(row) => block.push(u32::try_from(row).unwrap_or(0)),
-        Event::Token { .. } => {
-            tokens += 1;
-            if tokens == BLOCK_TOKENS {
-                blocks.push(std::mem::take(&mut block));
-                tokens = 0;
-            }
+    reader.read(text, &mut Vec::new(), |rows, _| {
+        tokens += 1;
+        if tokens == BLOCK_TOKENS {
+            blocks.push(rows.all().to_vec());
+            rows.clear();
+            tokens = 0;
         }
     });
     if tokens > 0 {
-        blocks.push(block);
+        blocks.push(reader.rows.all().to_vec());
     }
     found.push((layer, blocks));
     if depth < 3 {

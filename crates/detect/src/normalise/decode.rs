@@ -48,15 +48,19 @@ fn runs(
     let mut out = Layered::with_capacity(layer, 0);
     let bytes = text.as_bytes();
     let mut at = 0;
-    while at < bytes.len() {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let len = rest.iter().position(|&b| !belongs(b)).unwrap_or(rest.len());
-        if len >= RUN_MIN
-            && let Some(decoded) = text.get(at..at + len).and_then(decode)
-        {
-            append(&mut out, &decoded, at);
-        }
-        at += len + 1;
+    // A run that is long enough and begins at or after `at` holds the last byte of the stretch or
+    // begins behind it, so most of a text is never looked at.
+    while let Some(stretch) = bytes.get(at..at + RUN_MIN) {
+        let Some(before) = stretch.iter().rposition(|&b| !belongs(b)) else {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let len = rest.iter().position(|&b| !belongs(b)).unwrap_or(rest.len());
+            if let Some(decoded) = text.get(at..at + len).and_then(decode) {
+                append(&mut out, &decoded, at);
+            }
+            at += len + 1;
+            continue;
+        };
+        at += before + 1;
     }
     (!out.text.is_empty()).then_some(out)
 }

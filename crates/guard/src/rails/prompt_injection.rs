@@ -63,7 +63,7 @@ impl Config {
 /// The guardrail.
 #[derive(Debug)]
 pub struct PromptInjection {
-    detector: Detector,
+    pub(crate) detector: Detector,
 }
 
 impl PromptInjection {
