@@ -2,6 +2,7 @@
 
 mod dlq;
 mod policy;
+mod wrap;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use dlq::Dlq;
 pub(crate) use policy::{GraphForm, Init, Pin, Policy};
+pub(crate) use wrap::{Unwrap, Wrap};
 
 use crate::commands::audit::args;
 
@@ -84,11 +86,24 @@ Examples:
   bakerst init --apply --output policy          do it
   bakerst init --client-config .mcp.json        look at one client's configuration only
 
-Found by themselves are the configurations of Claude Code, Claude Desktop, Cursor, VS Code and Codex.")]
+Found by themselves are the configurations of Claude Code, Claude Desktop, Cursor, VS Code, Codex and
+Gemini CLI.")]
     Init(Init),
     /// Read a policy closely: what is wrong with it, its digest, what changed.
     #[command(subcommand)]
     Policy(Policy),
+    /// Lead a client's MCP servers through Baker Street, by its own configuration.
+    #[command(after_help = "\
+Examples:
+  bakerst wrap claude-code                      show what would change
+  bakerst wrap claude-code --apply              change it; a copy is kept
+  bakerst wrap vscode --client-config .vscode/mcp.json --agent coder --apply
+
+Servers behind an address go through `gateway.mcp.servers` where it names their address.")]
+    Wrap(Wrap),
+    /// Give a client's configuration back as it was before `wrap`.
+    #[command(after_help = "Example:\n  bakerst unwrap claude-code --apply")]
+    Unwrap(Unwrap),
     /// Start an MCP server for a client, guarded by the running `bakerst up`.
     #[command(
         after_help = "Example, in a client's configuration:\n  \"command\": \"bakerst\", \"args\": [\"mcp\", \"--\", \"npx\", \"@modelcontextprotocol/server-filesystem\", \"/data\"]"

@@ -13,6 +13,7 @@ mod mcp;
 mod policy;
 mod token;
 mod up;
+pub(crate) mod wrap;
 
 use crate::cli::{Cli, Command};
 use crate::failure::Outcome;
@@ -27,6 +28,8 @@ pub(crate) fn run(Cli { command, global }: Cli) -> Outcome {
         Command::Eval(eval) => eval::run(&eval, &global),
         Command::Init(init) => init::run(&init, &global),
         Command::Policy(policy) => policy::run(&policy, &global),
+        Command::Wrap(wrap) => wrap::run(&wrap, &global),
+        Command::Unwrap(unwrap) => wrap::undo::run(&unwrap, &global),
         Command::Mcp(mcp) => mcp::run(&mcp, &global),
         Command::Token(token) => token::run(token, &global),
         Command::Approvals(approvals) => approvals::run(approvals, &global),

@@ -6,6 +6,7 @@
 
 mod bench;
 mod cli;
+mod clients;
 mod clock;
 mod commands;
 mod config;

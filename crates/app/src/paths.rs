@@ -28,6 +28,11 @@ pub(crate) fn state_folder() -> PathBuf {
     base("XDG_STATE_HOME", ".local/state").join("bakerst")
 }
 
+/// The state folder of whoever has set no variables.
+pub(crate) fn usual_state_folder() -> PathBuf {
+    home().join(".local/state/bakerst")
+}
+
 fn base(variable_name: &str, under_home: &str) -> PathBuf {
     variable(variable_name).map_or_else(|| home().join(under_home), PathBuf::from)
 }

@@ -40,13 +40,23 @@ impl Launch {
 
     /// The command without secrets. Where those cannot be told, nothing but the program is shown.
     pub(crate) fn shown_command(&self) -> Vec<String> {
-        let secrets = Kind::ALL.into_iter().filter(|kind| kind.is_secret()).map(Rule::Kind);
-        match Redactor::new(&secrets.collect::<Vec<_>>()) {
-            Ok(redactor) => {
-                self.command.iter().map(|word| redactor.redact(word).text.into_owned()).collect()
-            }
-            Err(_) => self.command.iter().take(1).cloned().collect(),
+        without_secrets(&self.command, secrets().as_ref())
+    }
+}
+
+/// What finds secrets in words that a person is shown.
+pub(crate) fn secrets() -> Option<Redactor> {
+    let secrets = Kind::ALL.into_iter().filter(|kind| kind.is_secret()).map(Rule::Kind);
+    Redactor::new(&secrets.collect::<Vec<_>>()).ok()
+}
+
+/// A command without secrets. Where those cannot be told, nothing but the program is left.
+pub(crate) fn without_secrets(command: &[String], secrets: Option<&Redactor>) -> Vec<String> {
+    match secrets {
+        Some(redactor) => {
+            command.iter().map(|word| redactor.redact(word).text.into_owned()).collect()
         }
+        None => command.iter().take(1).cloned().collect(),
     }
 }
 

@@ -19,7 +19,6 @@ use crate::print::{self, Style};
 use crate::servers::{self, Launch};
 
 mod clients;
-mod comments;
 mod draft;
 mod tiers;
 

@@ -57,6 +57,11 @@ impl Gateway {
         Ok(())
     }
 
+    /// The servers' names and addresses.
+    pub(crate) fn addresses(&self) -> Vec<(String, String)> {
+        self.mcp.servers.iter().map(|(name, server)| (name.clone(), server.url.clone())).collect()
+    }
+
     /// The servers, with their credentials.
     pub(crate) fn servers(&self, limits: &Limits) -> Result<McpServers, Failure> {
         let ready = self.mcp.servers.iter().map(|(name, server)| {

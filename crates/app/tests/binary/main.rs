@@ -15,3 +15,4 @@ mod reading;
 mod refusals;
 mod sinks;
 mod support;
+mod wrap;

@@ -2,7 +2,7 @@
 
 /// The same text with comments blanked out and commas before a closing bracket left away. Nothing
 /// moves, so places stay what they were.
-pub(super) fn blanked(text: &str) -> String {
+pub(crate) fn blanked(text: &str) -> String {
     let mut out: Vec<u8> = text.as_bytes().to_vec();
     let (mut at, mut comma) = (0, None);
     let byte = |at: usize| text.as_bytes().get(at).copied();
