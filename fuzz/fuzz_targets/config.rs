@@ -33,12 +33,7 @@ fn policy(text: &str) -> Result<Policy, Fault> {
     let node = Node::parse_yaml(text, limits.config_bytes_max)?;
     let sections = match node.get("chain") {
         Some(_) => Sections { guardrails: Some(&node), ..Sections::default() },
-        None => Sections {
-            guardrails: node.get("guardrails"),
-            tools: node.get("tools"),
-            agents: node.get("agents"),
-            ..Sections::default()
-        },
+        None => Sections::of(&node),
     };
     let source = PolicySource::read_sections(&sections, &Registry::default(), &limits)?;
     Policy::compile(source, limits)

@@ -225,10 +225,8 @@ impl Config {
         let lock = lock::of_section(source, node.get("pins"), &limits)?;
         let sections = Sections {
             guardrails: chain.as_ref().map(|text| &text.node),
-            tools: node.get("tools"),
-            authorization: node.get("authorization"),
-            agents: node.get("agents"),
             pins: node.get("pins").zip(lock.as_ref()),
+            ..Sections::of(&node)
         };
         let config = Self {
             file: source.path().map(Path::to_owned),

@@ -40,12 +40,7 @@ fn an_agent_among(bencher: Bencher<'_, '_>, agents: usize) {
         "guardrails: {{chain: []}}\ntools: {{read_file: {{risk: read, args: {{/p: 'under:/w'}}}}}}\nagents:\n{agents}"
     );
     let (node, limits) = (Node::parse_yaml(&text, 1 << 20).unwrap(), Limits::default());
-    let sections = Sections {
-        guardrails: node.get("guardrails"),
-        tools: node.get("tools"),
-        agents: node.get("agents"),
-        ..Sections::default()
-    };
+    let sections = Sections::of(&node);
     let source = PolicySource::read_sections(&sections, &Registry::default(), &limits).unwrap();
     let policy = Policy::compile(source, limits).unwrap();
     let call = ToolCall {

@@ -68,6 +68,20 @@ pub struct Sections<'n> {
     pub pins: Option<(&'n Node, &'n Arc<Lock>)>,
 }
 
+impl<'n> Sections<'n> {
+    /// Those that stand in a configuration. Pins are not among them: their lock is a file.
+    #[must_use]
+    pub fn of(config: &'n Node) -> Self {
+        Self {
+            guardrails: config.get("guardrails"),
+            tools: config.get("tools"),
+            authorization: config.get("authorization"),
+            agents: config.get("agents"),
+            pins: None,
+        }
+    }
+}
+
 impl PolicySource {
     /// The built-in policy, as text: a file to start from.
     #[must_use]

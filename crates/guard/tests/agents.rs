@@ -9,12 +9,7 @@ use serde_json::{Value, json};
 
 fn policy(text: &str) -> Result<Policy, Fault> {
     let (node, limits) = (Node::parse_yaml(text, 1 << 20)?, Limits::default());
-    let sections = Sections {
-        guardrails: node.get("guardrails"),
-        tools: node.get("tools"),
-        agents: node.get("agents"),
-        ..Sections::default()
-    };
+    let sections = Sections::of(&node);
     let source = PolicySource::read_sections(&sections, &Registry::default(), &limits)?;
     Policy::compile(source, limits)
 }

@@ -24,12 +24,7 @@ tools: {look: {risk: read}, note: {risk: write}, pay: {risk: sensitive}, wipe: {
 
 fn source(text: &str, limits: &Limits) -> Result<PolicySource, Fault> {
     let node = Node::parse_yaml(text, 1 << 20)?;
-    let sections = Sections {
-        guardrails: node.get("guardrails"),
-        tools: node.get("tools"),
-        authorization: node.get("authorization"),
-        ..Sections::default()
-    };
+    let sections = Sections::of(&node);
     let registry = Registry::default()
         .with_text(PathBuf::from("a.rego"), "package bakerst.authz\nimport data.lib\nallow if lib.looks(input.risk)")
         .with_text(PathBuf::from("lib.rego"), "package lib\nlooks(risk) if risk == \"read\"")

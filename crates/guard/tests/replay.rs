@@ -20,13 +20,7 @@ tools: {look: {risk: read}, pay: {risk: sensitive}, wipe: {risk: destructive}}
 
 fn policy(text: &str) -> Policy {
     let (node, limits) = (Node::parse_yaml(text, 1 << 20).unwrap(), Limits::default());
-    let sections = Sections {
-        guardrails: node.get("guardrails"),
-        tools: node.get("tools"),
-        agents: node.get("agents"),
-        authorization: node.get("authorization"),
-        ..Sections::default()
-    };
+    let sections = Sections::of(&node);
     let source = PolicySource::read_sections(&sections, &Registry::default(), &limits)
         .unwrap_or_else(|fault| panic!("{fault}\n{text}"));
     Policy::compile(source, limits).unwrap_or_else(|fault| panic!("{fault}\n{text}"))

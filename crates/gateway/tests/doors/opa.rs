@@ -98,12 +98,7 @@ fn policy(address: &str, more: &str) -> Policy {
          authorization: {{ opa: {{ url: '{address}', timeout_millis: 300{more} }} }}\n"
     );
     let (node, limits) = (Node::parse_yaml(&text, 1 << 20).unwrap(), Limits::default());
-    let sections = Sections {
-        guardrails: node.get("guardrails"),
-        tools: node.get("tools"),
-        authorization: node.get("authorization"),
-        ..Sections::default()
-    };
+    let sections = Sections::of(&node);
     let source = PolicySource::read_sections(&sections, &Registry::default(), &limits).unwrap();
     Policy::compile(source, limits).unwrap()
 }

@@ -44,12 +44,7 @@ pub(super) fn measure(full: bool) -> Result<Vec<Figure>, Failure> {
 pub(super) fn policy(text: &str) -> Result<Policy, Failure> {
     let limits = Limits::default();
     let compiled = Node::parse_yaml(text, limits.config_bytes_max).and_then(|node| {
-        let sections = Sections {
-            guardrails: node.get("guardrails"),
-            tools: node.get("tools"),
-            authorization: node.get("authorization"),
-            ..Sections::default()
-        };
+        let sections = Sections::of(&node);
         let source = PolicySource::read_sections(&sections, &Registry::default(), &limits)?;
         Policy::compile(source, limits.clone())
     });
