@@ -334,7 +334,7 @@ pub(crate) enum Audit {
         after_help = "Example:\n  bakerst audit check-proof 17.tlog-proof --public-key \"$(cat log.pub)\""
     )]
     CheckProof(args::CheckProof),
-    /// Have the log written with a new key from now on, while no `bakerst up` runs.
+    /// Have the log written with a new key from now on, by the server where one runs.
     #[command(after_help = "Example:\n  bakerst audit rotate-key")]
     RotateKey,
     /// Print the last records, and those that come.

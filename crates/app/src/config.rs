@@ -22,7 +22,7 @@ use bakerst_model::{Code, Limits};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-pub(crate) use audit::{Audit, Erasure};
+pub(crate) use audit::{Audit, Disk, Erasure, Retention, WhenLow};
 use source::Source;
 use written::Text;
 pub(crate) use written::{Written, read_policy_tests};

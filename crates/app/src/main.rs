@@ -10,17 +10,20 @@ mod clients;
 mod clock;
 mod commands;
 mod config;
+mod custody;
 mod failure;
 mod files;
 mod http;
 mod operator;
 mod paths;
 mod print;
+mod reserve;
 mod retention;
 mod servers;
 mod shipping;
 mod station;
 mod subjects;
+mod worries;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use bakerst_audit::delivery::{Deliveries, LogVitals, SinkStatus, Vitals};
 use bakerst_model::{Action, Actor, Code, Detail, Event, Journal, Secret};
@@ -18,7 +18,9 @@ use tokio::runtime::Handle;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::print::{self, Style};
+use crate::reserve::Reserve;
 use crate::station::{Places, Station};
+use crate::worries::Worries;
 
 /// Begins to serve every sink that is configured and enabled.
 ///
@@ -33,7 +35,10 @@ pub(crate) fn start(
     let notices: Arc<dyn Notices> =
         Arc::new(Clerk { journal: station.journal.clone(), runtime: Handle::current() });
     for entry in config.audit.sinks.iter().filter(|entry| entry.shape.enabled) {
-        let sink = open(entry, &station.secrets, &station.host)?;
+        let sink = {
+            let secrets = station.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+            open(entry, &secrets, &station.host)?
+        };
         let name = entry.shape.name.clone();
         let shipper = Shipper::open(Setup {
             folder: SinkFolder::of(places.state(), &name),
@@ -133,11 +138,19 @@ impl Notices for Clerk {
 pub(crate) struct Fares {
     journal: Arc<LogFile>,
     boards: Boards,
+    reserve: Arc<Reserve>,
+    worries: Arc<Worries>,
 }
 
 impl Fares {
-    pub(crate) fn new(journal: Arc<LogFile>, boards: Boards) -> Self {
-        Self { journal, boards }
+    pub(crate) fn new(
+        journal: &Arc<LogFile>,
+        boards: Boards,
+        reserve: &Arc<Reserve>,
+        worries: &Arc<Worries>,
+    ) -> Self {
+        let (reserve, worries) = (reserve.clone(), worries.clone());
+        Self { journal: journal.clone(), boards, reserve, worries }
     }
 }
 
@@ -156,6 +169,11 @@ impl Vitals for Fares {
             waiting: health.waiting,
             syncs: health.syncs,
             last_sync_micros: u64::try_from(health.last_sync.as_micros()).unwrap_or(u64::MAX),
+            disk_free: self.reserve.free(),
         }
+    }
+
+    fn alarms(&self) -> Vec<String> {
+        self.worries.list()
     }
 }

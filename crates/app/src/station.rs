@@ -7,7 +7,7 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bakerst_audit::{About, LogKeys};
 use bakerst_gateway::{Enforcement, Gateway, Ports};
@@ -16,16 +16,20 @@ use bakerst_model::{Clock, Code, Journal};
 use bakerst_secrets::{MasterKey, SealedFile, SecretsError};
 use bakerst_sinks::Boards;
 use bakerst_store::{
-    Approvals, Conversations, Database, Durability, LogFile, LogFolder, LogSettings, StateFolder,
-    Tokens,
+    Approvals, Conversations, Database, Durability, LogFile, LogFolder, LogSettings, SegmentBytes,
+    StateFolder, Tokens,
 };
 
 use crate::cli::Global;
 use crate::clock::SystemClock;
 use crate::config::{self, Config, Erasure};
+use crate::custody::LogCustody;
 use crate::failure::{Exit, Failure};
+use crate::reserve::{Reserve, ReservingJournal};
+use crate::retention::Keeper;
 use crate::shipping::Fares;
 use crate::subjects::{SealingJournal, Subjects};
+use crate::worries::Worries;
 
 /// The name under which the key is kept by which conversations are remembered.
 const FLOW_KEY: &str = "flow-key";
@@ -122,29 +126,20 @@ impl Places {
 pub(crate) struct Station {
     pub(crate) journal: Arc<LogFile>,
     pub(crate) ports: Ports,
-    pub(crate) secrets: SealedFile,
+    pub(crate) secrets: Arc<Mutex<SealedFile>>,
     /// The machine's name.
     pub(crate) host: String,
     /// Whether there was a log once, and somebody has taken it away.
     pub(crate) log_is_gone: bool,
+    /// The room that its disk should have left.
+    pub(crate) reserve: Arc<Reserve>,
+    /// What is amiss with how the log is kept.
+    pub(crate) worries: Arc<Worries>,
+    /// Who lets go of old segments.
+    pub(crate) keeper: Keeper,
 }
 
 impl Station {
-    /// Has the log written with a new key from now on. The old one is kept: it is needed to verify
-    /// what it was used for.
-    pub(crate) fn rotate_log_key(places: &Places, config: &Config) -> Result<(), Failure> {
-        // What is open already is closed again before the folder is opened with the new key.
-        drop(Self::open(places, config)?);
-        let folder = StateFolder::open(&places.state)
-            .map_err(|e| Failure::environment(e.code(), with_causes(&e)))?;
-        let drawn = MasterKey::load_or_create(&places.master_key)
-            .and_then(|master| SealedFile::open_or_create(&places.sealed_file(), &master))
-            .map_err(|e| secrets_failure(&e))
-            .and_then(|mut secrets| log_keys::draw_next(&mut secrets));
-        drop((drawn?, folder));
-        Self::open(places, config).map(drop)
-    }
-
     /// Opens everything, and makes what is not there yet.
     pub(crate) fn open(places: &Places, config: &Config) -> Result<Self, Failure> {
         let folder = StateFolder::open(&places.state)
@@ -159,38 +154,37 @@ impl Station {
         let pseudonym_key = secrets.get_or_draw(PSEUDONYM_KEY).map_err(|e| secrets_failure(&e))?;
         let flow_secret = secrets.get_or_draw(FLOW_KEY).map_err(|e| secrets_failure(&e))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let durability = match config.durability {
-            config::Durability::Strict => Durability::Strict,
-            config::Durability::Batched => Durability::Batched,
-        };
-        let settings = LogSettings { durability, about: about(), ..LogSettings::default() };
-        let journal = LogFile::open(&folder, &keys, settings, clock.clone())
+        let journal = LogFile::open(&folder, &keys, log_settings(config), clock.clone())
             .map_err(|e| Failure::environment(e.code(), with_causes(&e)))?;
         let database =
             Database::open(&folder).map_err(|e| Failure::environment(e.code(), with_causes(&e)))?;
         let journal = Arc::new(journal);
-        let recording: Arc<dyn Journal> = match config.audit.erasure {
-            Erasure::Off => journal.clone(),
-            Erasure::On => {
-                let max = config.limits.subjects_max;
-                let subjects = Subjects::open(&places.subjects_file(), &master, max);
-                let subjects = subjects.map_err(|e| secrets_failure(&e))?;
-                Arc::new(SealingJournal::new(journal.clone(), subjects))
-            }
+        let sealing = sealing(places, config, &master, &journal)?;
+        let recording: Arc<dyn Journal> = match &sealing {
+            None => journal.clone(),
+            Some(sealing) => sealing.clone(),
         };
+        let reserve = Arc::new(Reserve::new(places.log().path(), config.audit.disk));
+        let worries = Arc::new(Worries::default());
+        let keeper = Keeper::new(places, &config.audit, &journal, &clock);
+        let host = about().host;
+        let log_is_gone = knows_a_log && journal.opened().begun;
+        let secrets = Arc::new(Mutex::new(secrets));
+        let custody = LogCustody::new(places, config, &journal, &secrets, sealing, keeper.clone());
+        let fares = Fares::new(&journal, Boards::default(), &reserve, &worries);
         let pending_max = config.limits.approvals_pending_max;
         let ports = Ports {
-            journal: recording,
+            journal: Arc::new(ReservingJournal::new(recording, reserve.clone())),
             approvals: Arc::new(Approvals::new(database.clone(), pending_max)),
             tokens: Arc::new(Tokens::new(database.clone())),
             conversations: Arc::new(Conversations::new(database, config.limits.conversations_max)),
             flow_key: flow_key_of(&flow_secret)?,
             clock,
-            vitals: Arc::new(Fares::new(journal.clone(), Boards::default())),
+            vitals: Arc::new(fares),
+            custody: Arc::new(custody),
             pseudonym_key,
         };
-        let log_is_gone = knows_a_log && journal.opened().begun;
-        Ok(Self { journal, ports, secrets, host: about().host, log_is_gone })
+        Ok(Self { journal, ports, secrets, host, log_is_gone, reserve, worries, keeper })
     }
 
     /// A gateway over this station, with the configuration's policy in force.
@@ -208,6 +202,34 @@ impl Station {
         opened.map_err(|e| Failure::environment(Code::StateBroken, e.to_string()))?;
         Ok(gateway)
     }
+}
+
+fn log_settings(config: &Config) -> LogSettings {
+    let durability = match config.durability {
+        config::Durability::Strict => Durability::Strict,
+        config::Durability::Batched => Durability::Batched,
+    };
+    LogSettings {
+        durability,
+        segment_bytes: SegmentBytes(config.audit.segment_bytes_max),
+        checkpoints: Some(config.audit.checkpoints.cadence()),
+        about: about(),
+    }
+}
+
+/// The journal that seals what is told of persons, where that is wanted.
+fn sealing(
+    places: &Places,
+    config: &Config,
+    master: &MasterKey,
+    journal: &Arc<LogFile>,
+) -> Result<Option<Arc<SealingJournal>>, Failure> {
+    if config.audit.erasure == Erasure::Off {
+        return Ok(None);
+    }
+    let subjects = Subjects::open(&places.subjects_file(), master, config.limits.subjects_max);
+    let subjects = subjects.map_err(|e| secrets_failure(&e))?;
+    Ok(Some(Arc::new(SealingJournal::new(journal.clone(), subjects))))
 }
 
 /// What the log's headers say of this machine.

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bakerst_audit::erasure::{SUBJECT_PREFIX, reveal, veil};
 use bakerst_model::{Digest, Event, Journal, JournalError, Pending, Secret, Seq, UserId};
@@ -107,11 +107,16 @@ impl SealingJournal {
     pub(crate) fn new(inner: Arc<dyn Journal>, subjects: Subjects) -> Self {
         Self { inner, subjects: Mutex::new(subjects) }
     }
+
+    /// The keys, for whoever looks a person up or erases one.
+    pub(crate) fn subjects(&self) -> MutexGuard<'_, Subjects> {
+        self.subjects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Journal for SealingJournal {
     fn append(&self, event: Event) -> Pending<'_, Result<Seq, JournalError>> {
-        let veiled = self.subjects.lock().unwrap_or_else(PoisonError::into_inner).veil(event);
+        let veiled = self.subjects().veil(event);
         match veiled {
             Ok(event) => self.inner.append(event),
             Err(why) => {

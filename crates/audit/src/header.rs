@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::Draft;
 use crate::tree::{Hash, Tree};
-use crate::{KeyId, PrepareError, hex};
+use crate::{KeyId, PrepareError, hex, seq_of};
 
 /// The form of the records described here. A reader that does not know a log's form says so
 /// instead of judging it.
@@ -20,7 +20,7 @@ pub struct LogId([u8; 16]);
 impl LogId {
     /// Names a log by random bytes.
     #[must_use]
-    pub fn from_random(bytes: [u8; 16]) -> Self {
+    pub const fn from_random(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
@@ -123,6 +123,13 @@ impl Header {
 #[must_use]
 pub fn segment_key(header: &[u8]) -> Option<KeyId> {
     Header::parse(header).map(|header| header.key)
+}
+
+/// The tree over all records before a segment, by what its first line claims. Whether that is true
+/// shows when a signed root comes of it.
+#[must_use]
+pub fn tree_before(header: &[u8]) -> Option<Tree> {
+    Header::parse(header)?.tree(seq_of(header)?)
 }
 
 #[derive(Deserialize)]

@@ -17,6 +17,7 @@
 
 mod chain;
 mod checkpoint;
+pub mod custody;
 pub mod delivery;
 pub mod encode;
 pub mod erasure;
@@ -26,6 +27,7 @@ mod header;
 mod hex;
 mod judge;
 mod key;
+mod lasting;
 mod line;
 mod note;
 pub mod ocsf;
@@ -40,9 +42,10 @@ mod verify;
 pub use chain::{Chain, ChainError, Head, Mark};
 pub use checkpoint::{Checkpoint, RecordProof};
 pub use fault::{Fault, FaultKind};
-pub use header::{About, FORMAT, LogId, segment_key};
+pub use header::{About, FORMAT, LogId, segment_key, tree_before};
 pub use judge::{Judge, Piece, Trust};
 pub use key::{KeyId, LogKey, LogKeyError, LogKeys};
+pub use lasting::Lasting;
 pub use line::{Lines, RecordLine, lines, seq_of};
 pub use note::{CheckpointKey, NoteError, PublicKey};
 pub use proof::{ProofPlan, is_consistent, root_by_inclusion};

@@ -62,6 +62,14 @@ impl ProofPlan {
         Self { ranges: ranges.collect() }
     }
 
+    /// Takes what is left of leaves that are gone: the tree over all before the first that is there.
+    /// A proof of any leaf from there on needs no more of them. It comes before all other leaves.
+    pub fn push_gone(&mut self, gone: &Tree) {
+        for (range, tree) in &mut self.ranges {
+            *tree = gone.within(range);
+        }
+    }
+
     /// Takes the leaf of an index. Leaves come in order, each once.
     pub fn push(&mut self, index: u64, leaf: Hash) {
         for (range, tree) in &mut self.ranges {
@@ -191,6 +199,22 @@ mod tests {
             }
             assert!(is_consistent((new, &root(new)), (new, &root(new)), &[]));
             assert!(ProofPlan::of_consistency(new, new).is_none());
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_proved_without_what_is_gone() {
+        for size in 1..20 {
+            for (gone, index) in (0..size).flat_map(|gone| (gone..size).map(move |at| (gone, at))) {
+                let mut before = Tree::from(0);
+                (0..gone).for_each(|index| before.push(leaf(index)));
+                let mut plan = ProofPlan::of_inclusion(index, size).unwrap();
+                plan.push_gone(&before);
+                (gone..size).for_each(|index| plan.push(index, leaf(index)));
+                let proof = plan.finish().unwrap();
+                let proved = root_by_inclusion(index, size, &leaf(index), &proof);
+                assert_eq!(proved, Some(root(size)), "{index} of {size}, {gone} gone");
+            }
         }
     }
 

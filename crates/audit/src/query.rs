@@ -8,6 +8,7 @@
 mod filter;
 mod moment;
 mod needle;
+mod order;
 mod summary;
 mod tally;
 mod text;
@@ -15,6 +16,7 @@ mod view;
 
 pub use filter::{Filter, Judged, Query};
 pub use moment::{parse_moment, parse_span};
+pub use order::Order;
 pub use summary::{Summary, SummaryBuilder};
 pub use tally::{Bucket, Counts, Tally};
 pub use view::{ActorView, DetailView, View};

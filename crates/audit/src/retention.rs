@@ -43,8 +43,8 @@ pub enum Cause {
 pub struct Plan {
     /// The segments and why, the oldest first.
     pub expire: Vec<(Kept, Cause)>,
-    /// Whether more would go, but for those who have not read it yet.
-    pub held: bool,
+    /// What would go too, but for those who have not read it yet, the oldest first.
+    pub held: Vec<Kept>,
 }
 
 impl Retention {
@@ -53,7 +53,7 @@ impl Retention {
     #[must_use]
     pub fn plan(&self, sealed: &[Kept], live: Kept, now: UnixMillis, hold: Option<Seq>) -> Plan {
         let mut left = sealed.iter().map(|segment| segment.bytes).sum::<u64>() + live.bytes;
-        let mut plan = Plan::default();
+        let (mut plan, mut holding) = (Plan::default(), false);
         let nexts = sealed.iter().skip(1).map(|segment| segment.first).chain([live.first]);
         for (segment, next) in sealed.iter().zip(nexts) {
             let too_old = self.age_max.is_some_and(|max| now.millis_since(segment.last_at) > max);
@@ -64,12 +64,12 @@ impl Retention {
                 // What is kept is kept in one piece.
                 (false, false) => break,
             };
-            if hold.is_some_and(|hold| hold < next) {
-                plan.held = true;
-                break;
-            }
+            holding |= hold.is_some_and(|hold| hold < next);
             left -= segment.bytes;
-            plan.expire.push((*segment, cause));
+            match holding {
+                true => plan.held.push(*segment),
+                false => plan.expire.push((*segment, cause)),
+            }
         }
         plan
     }
@@ -151,7 +151,7 @@ mod tests {
         let now = UnixMillis(10 * DAY);
         let plan = retention.plan(&sealed, segment(30, 50, 9), now, hold.map(Seq));
         let named = plan.expire.iter().map(|(kept, cause)| format!("{} {cause:?}", kept.first));
-        let held = plan.held.then(|| "held".to_owned());
+        let held = plan.held.iter().map(|kept| format!("{} held", kept.first));
         assert_eq!(named.chain(held).collect::<Vec<_>>().join(", "), want);
     }
 
@@ -167,8 +167,10 @@ mod tests {
         check(None, Some(649), None, "0 Size");
         check(None, Some(0), None, "0 Size, 10 Size, 20 Size");
         check(Some(8), Some(500), None, "0 Age, 10 Size");
-        check(Some(4), None, Some(20), "0 Age, 10 Age, held");
-        check(Some(4), None, Some(0), "held");
+        check(Some(4), None, Some(20), "0 Age, 10 Age, 20 held");
+        check(Some(4), None, Some(0), "0 held, 10 held, 20 held");
+        check(Some(4), None, Some(29), "0 Age, 10 Age, 20 held");
+        check(Some(4), None, Some(30), "0 Age, 10 Age, 20 Age");
         check(None, None, Some(0), "");
     }
 

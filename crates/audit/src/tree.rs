@@ -4,6 +4,8 @@
 //! small whatever the log's length, it grows leaf by leaf, and those of two neighbouring ranges
 //! join: a log is hashed in pieces at once.
 
+use std::ops::Range;
+
 use bakerst_model::Digest;
 use sha2::{Digest as _, Sha256};
 
@@ -67,6 +69,20 @@ impl Tree {
     /// The peaks, the largest first.
     pub fn peaks(&self) -> impl Iterator<Item = &Hash> {
         self.peaks.iter().map(|peak| &peak.hash)
+    }
+
+    /// What this tree knows of a range: the peaks that lie in it, from its start on.
+    pub(crate) fn within(&self, range: &Range<u64>) -> Self {
+        let mut part = Self::from(range.start);
+        let mut begin = self.begin;
+        for peak in &self.peaks {
+            let end = begin + (1 << peak.level);
+            if begin == part.end && end <= range.end {
+                part.add(*peak);
+            }
+            begin = end;
+        }
+        part
     }
 
     /// The index of the next leaf; the size of a tree that begins at 0.

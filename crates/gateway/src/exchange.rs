@@ -81,6 +81,7 @@ async fn answer(
             return handler(gateway).map(Answer::Ours);
         }
         Access::Role(role, _) => role,
+        Access::Account(_) => Role::Admin,
         Access::Relayed(_) => Role::Agent,
     };
     let source = parts.extensions.get::<Source>().copied();
@@ -92,6 +93,9 @@ async fn answer(
     };
     let asked = Asked { headers: &parts.headers, path: parts.uri.path(), source };
     let caller = gateway.identify(asked, role).await?;
+    if matches!(route.access, Access::Account(_)) && !matches!(source, Source::Control { .. }) {
+        return Err(gateway.not_by_token(&caller, route.path).await);
+    }
     let query = Query::read(parts.uri.query(), route.query)?;
     let body = match route.request {
         None => Bytes::new(),
@@ -105,7 +109,7 @@ async fn answer(
     let path = route.path;
     match route.access {
         Access::Anyone(handler) => handler(&gateway).map(Answer::Ours),
-        Access::Role(_, handler) => {
+        Access::Role(_, handler) | Access::Account(handler) => {
             let exchange = Exchange { gateway, caller, path, query, parameter, body };
             handler(exchange).await.map(Answer::Ours)
         }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use bakerst_audit::custody::Custody;
 use bakerst_audit::delivery::Vitals;
 use bakerst_guard::approval::{ApprovalBook, BookError};
 use bakerst_guard::flow::{ConversationBook, FlowKey};
@@ -36,6 +37,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// How the log and the sinks fare.
     pub vitals: Arc<dyn Vitals>,
+    /// The log, to those who may read it and those who keep it.
+    pub custody: Arc<dyn Custody>,
     /// Keys what is remembered of values that got names.
     pub pseudonym_key: Secret,
 }
@@ -90,6 +93,7 @@ pub struct Gateway {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) conversations: Conversations,
     pub(crate) vitals: Arc<dyn Vitals>,
+    pub(crate) custody: Arc<dyn Custody>,
     pub(crate) decided: Decided,
     pub(crate) names: NameBook,
     pub(crate) opa: OpaDesk,
@@ -119,6 +123,7 @@ impl Gateway {
             flow_key,
             clock,
             vitals,
+            custody,
             pseudonym_key,
         } = ports;
         let tokens = Tokens::read(tokens).await.map_err(OpenError::Tokens)?;
@@ -133,6 +138,7 @@ impl Gateway {
             clock,
             conversations: Conversations::new(conversations, flow_key, &limits),
             vitals,
+            custody,
             decided: Decided::default(),
             names: NameBook::new(pseudonym_key, &limits),
             opa: OpaDesk::new(&limits),

@@ -89,6 +89,14 @@ impl Gateway {
         Ok(caller)
     }
 
+    /// Turns away whoever would do with a token what is for the account that runs us.
+    pub(crate) async fn not_by_token(&self, caller: &Caller, path: &str) -> Problem {
+        let message = "this is for the account that runs Baker Street, over its control socket";
+        let problem = Problem::new(Code::RoleMissing, message);
+        self.reject(Some(caller), None, path, caller.source, &problem).await;
+        problem
+    }
+
     /// Whether the caller would still be recognised: a token can be withdrawn while its holder
     /// waits.
     pub(crate) async fn recheck(&self, caller: &Caller, path: &str) -> Result<(), Problem> {

@@ -21,6 +21,7 @@ mod housekeeping;
 mod identity;
 mod judge;
 mod ledger;
+mod log;
 mod mcp;
 mod metrics;
 mod opa;

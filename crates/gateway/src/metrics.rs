@@ -77,6 +77,10 @@ impl Page {
         let help = "How long that took the last time.";
         let last = seconds(log.last_sync_micros, 1_000_000);
         self.single("bakerst_log_sync_seconds", "gauge", help, last);
+        if let Some(free) = log.disk_free {
+            let help = "How many bytes are free on the log's disk.";
+            self.single("bakerst_log_disk_free_bytes", "gauge", help, free);
+        }
     }
 
     fn sinks(&mut self, sinks: &[SinkStatus]) {

@@ -97,11 +97,15 @@ impl Schemas {
         let role = match route.access {
             Access::Anyone(_) => None,
             Access::Role(role, _) => Some(role),
+            Access::Account(_) => Some(Role::Admin),
             Access::Relayed(_) => Some(Role::Agent),
         };
         if let Some(role) = role {
             fields.insert("security".into(), json!([{ "token": [] }]));
             fields.insert("x-role".into(), json!(role));
+        }
+        if matches!(route.access, Access::Account(_)) {
+            fields.insert("x-door".into(), json!("control"));
         }
         operation
     }
@@ -109,6 +113,9 @@ impl Schemas {
     fn responses(&mut self, route: &Route, error: &Value) -> Value {
         let content = match &route.answers {
             Answers::Text => json!({ "text/plain": { "schema": { "type": "string" } } }),
+            Answers::Lines => {
+                json!({ "application/x-ndjson": { "schema": { "type": "string" } } })
+            }
             Answers::AnyJson => json!({ "application/json": { "schema": { "type": "object" } } }),
             Answers::Json([one]) => {
                 json!({ "application/json": { "schema": one(&mut self.answers) } })

@@ -58,6 +58,7 @@ impl Problem {
             Code::NoSuchPath
             | Code::NoSuchApproval
             | Code::NoSuchToken
+            | Code::NoSuchSubject
             | Code::NoSuchConversation => StatusCode::NOT_FOUND,
             Code::BadMethod => StatusCode::METHOD_NOT_ALLOWED,
             Code::ApprovalSettled | Code::TokenNameTaken => StatusCode::CONFLICT,

@@ -56,6 +56,7 @@ impl Gateway {
             Health::Unwritable => alarms.push("the audit log could not be written when it was last tried: nothing is allowed".to_owned()),
             Health::Closed => alarms.push("the audit log is closed since an earlier failure: nothing is allowed until a restart".to_owned()),
         }
+        alarms.extend(self.vitals.alarms());
         alarms.extend(self.vitals.report().iter().flat_map(SinkStatus::alarms));
         alarms.extend(self.policy().warnings());
         alarms

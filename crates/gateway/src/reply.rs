@@ -13,8 +13,11 @@ use crate::wire::ErrorAnswer;
 
 /// Says in a header what is less guarded than it should be.
 const ALARM: HeaderName = HeaderName::from_static("bakerst-alarm");
+/// Says where the next page begins.
+const NEXT: HeaderName = HeaderName::from_static("bakerst-next");
 
 const JSON: &str = "application/json";
+const LINES: &str = "application/x-ndjson";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
@@ -26,6 +29,7 @@ pub(crate) struct Reply {
     body: Bytes,
     alarm: Option<&'static str>,
     allow: Option<String>,
+    next: Option<u64>,
     hang_up: bool,
 }
 
@@ -40,7 +44,15 @@ pub(crate) enum Audience {
 
 impl Reply {
     fn new(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Self {
-        Self { status, kind, body: body.into(), alarm: None, allow: None, hang_up: false }
+        Self {
+            status,
+            kind,
+            body: body.into(),
+            alarm: None,
+            allow: None,
+            next: None,
+            hang_up: false,
+        }
     }
 
     /// Good news, as JSON.
@@ -63,6 +75,11 @@ impl Reply {
     /// Plain text.
     pub(crate) fn text(body: &'static str) -> Self {
         Self::new(StatusCode::OK, PLAIN, body)
+    }
+
+    /// JSON values, one a line, and where the next ones begin.
+    pub(crate) fn lines(text: String, next: Option<u64>) -> Self {
+        Self { next, ..Self::new(StatusCode::OK, LINES, text) }
     }
 
     /// Numbers, as Prometheus reads them.
@@ -110,6 +127,9 @@ impl Reply {
         }
         if let Some(Ok(methods)) = self.allow.map(HeaderValue::try_from) {
             headers.insert(ALLOW, methods);
+        }
+        if let Some(next) = self.next {
+            headers.insert(NEXT, HeaderValue::from(next));
         }
         if self.hang_up {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));

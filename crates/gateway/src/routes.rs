@@ -15,10 +15,11 @@ use crate::query::Parameter;
 use crate::reply::{Audience, Reply};
 use crate::wire::{
     AfterAnswer, AfterRequest, ApprovalAnswerRequest, ApprovalView, AuditAnswer, AuditRequest,
-    BeforeRequest, ClearRequest, ConversationView, HealthView, HookAnswer, ReadyView, TokenCreated,
-    TokenRequest, TokenView, UnguardedAnswer, UnguardedResult,
+    BeforeRequest, ClearRequest, ConversationView, EraseRequest, ErasedView, HealthView,
+    HookAnswer, KeyView, LogCountRequest, LogCounts, LogPage, LogQuery, ReadyView, RetainRequest,
+    RetainedView, TokenCreated, TokenRequest, TokenView, UnguardedAnswer, UnguardedResult,
 };
-use crate::{api, hook, mcp, metrics, openapi, readiness};
+use crate::{api, hook, log, mcp, metrics, openapi, readiness};
 
 /// Who may come in by a route, and who receives them.
 pub(crate) enum Access {
@@ -26,6 +27,8 @@ pub(crate) enum Access {
     Anyone(fn(&Arc<Gateway>) -> Result<Reply, Problem>),
     /// Whoever has this role.
     Role(Role, fn(Exchange) -> Pending<'static, Result<Reply, Problem>>),
+    /// The account that runs us, over the control socket, and nobody with a token.
+    Account(fn(Exchange) -> Pending<'static, Result<Reply, Problem>>),
     /// Whoever has the role `agent`; what comes back is somebody else's answer, and may be a
     /// stream.
     Relayed(fn(Visit) -> Pending<'static, Result<Response<Body>, Problem>>),
@@ -42,6 +45,8 @@ pub(crate) enum Answers {
     AnyJson,
     /// Plain text.
     Text,
+    /// JSON values, one a line; the header `bakerst-next` says where the next page begins.
+    Lines,
 }
 
 /// One route.
@@ -243,6 +248,66 @@ pub(crate) static ROUTES: &[Route] = &[
         query: &[],
         request: None,
         answers: Answers::Json(&[SchemaGenerator::subschema_for::<TokenView>]),
+        statuses: &[200],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/audit/query",
+        summary: "Find records of the log, a page at a time. That they were read is recorded before they are handed out.",
+        access: Access::Role(Role::Auditor, |exchange| Box::pin(log::query(exchange))),
+        query: &[],
+        request: Some(SchemaGenerator::subschema_for::<LogQuery>),
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<LogPage>]),
+        statuses: &[200],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/audit/stats",
+        summary: "Count records of the log by kind and time, a part at a time.",
+        access: Access::Role(Role::Auditor, |exchange| Box::pin(log::stats(exchange))),
+        query: &[],
+        request: Some(SchemaGenerator::subschema_for::<LogCountRequest>),
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<LogCounts>]),
+        statuses: &[200],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/audit/export",
+        summary: "Records of the log or OCSF events, one a line, a page at a time.",
+        access: Access::Role(Role::Auditor, |exchange| Box::pin(log::export(exchange))),
+        query: &[],
+        request: Some(SchemaGenerator::subschema_for::<LogQuery>),
+        answers: Answers::Lines,
+        statuses: &[200],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/audit/rotate-key",
+        summary: "Have the log written with a new key from now on.",
+        access: Access::Account(|exchange| Box::pin(log::rotate_key(exchange))),
+        query: &[],
+        request: None,
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<KeyView>]),
+        statuses: &[200],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/audit/erase",
+        summary: "Destroy the key of a person's records. It is recorded before it is done, and cannot be undone.",
+        access: Access::Account(|exchange| Box::pin(log::erase(exchange))),
+        query: &[],
+        request: Some(SchemaGenerator::subschema_for::<EraseRequest>),
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<ErasedView>]),
+        statuses: &[200],
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/audit/retain",
+        summary: "Say which old segments of the log are to go, and with `apply` let go of them.",
+        access: Access::Account(|exchange| Box::pin(log::retain(exchange))),
+        query: &[],
+        request: Some(SchemaGenerator::subschema_for::<RetainRequest>),
+        answers: Answers::Json(&[SchemaGenerator::subschema_for::<RetainedView>]),
         statuses: &[200],
     },
     Route {

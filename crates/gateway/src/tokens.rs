@@ -102,6 +102,11 @@ impl Gateway {
         if roles.is_empty() {
             return Err(Problem::field("`roles` is empty, so the token would be good for nothing"));
         }
+        if roles.contains(&Role::Agent) && roles.contains(&Role::Auditor) {
+            return Err(Problem::field(
+                "a token of the role `agent` cannot have the role `auditor`: no agent reads the log",
+            ));
+        }
         let agent = agent.as_deref().map(AgentId::parse).transpose()?;
         let minted = self.mint(&name)?;
         let mut distinct = roles;

@@ -5,6 +5,7 @@
 
 mod conversations;
 mod hook;
+mod log;
 mod operator;
 
 use bakerst_model::Code;
@@ -15,6 +16,11 @@ pub use conversations::{ClearRequest, ConversationView, TaintView};
 pub use hook::{
     AfterAnswer, AfterRequest, AuditAnswer, AuditRequest, BeforeRequest, HookAnswer,
     InstructionsNote, OutputNote, ReportedEvent, UnguardedAnswer, UnguardedResult, Withheld,
+};
+pub(crate) use log::counts;
+pub use log::{
+    EraseRequest, ErasedView, ExpiringView, KeyView, LogBucket, LogCountRequest, LogCounts,
+    LogFilter, LogFormat, LogPage, LogQuery, RetainRequest, RetainedView,
 };
 pub use operator::{
     ApprovalAnswerRequest, ApprovalReason, ApprovalView, HealthView, ReadyView, TokenCreated,

@@ -128,6 +128,8 @@ actions! {
     TokenRevoked = Admin "admin.token_revoked",
     /// A tool is not, or no longer, what was approved.
     ToolDrift = Policy "policy.tool_drift",
+    /// Somebody read the log.
+    LogRead = Admin "admin.log_read",
     /// The key of a person's data was destroyed.
     SubjectErased = Admin "admin.subject_erased",
     /// The server began to serve.

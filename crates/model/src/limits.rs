@@ -57,6 +57,14 @@ pub struct Limits {
     pub pseudonym_conversations_max: usize,
     /// The most values that get a name in one conversation; others get plain placeholders.
     pub pseudonym_values_max: usize,
+    /// The most records in one answer from the log.
+    pub audit_page_records_max: usize,
+    /// The most bytes of records in one answer from the log; one record is handed out whatever its length.
+    pub audit_page_bytes_max: usize,
+    /// The most of the log that one question looks at; where there is more, the answer says where to go on.
+    pub audit_scan_bytes_max: u64,
+    /// The most questions to the log at once; more are refused.
+    pub audit_reads_max: usize,
     /// The most persons whose records are sealed under keys of their own.
     pub subjects_max: usize,
     /// The longest file of a model that a policy names.
@@ -103,6 +111,10 @@ impl Default for Limits {
             config_bytes_max: 4 << 20,
             pseudonym_conversations_max: 1_000,
             pseudonym_values_max: 1_000,
+            audit_page_records_max: 1_000,
+            audit_page_bytes_max: 4 << 20,
+            audit_scan_bytes_max: 1 << 30,
+            audit_reads_max: 4,
             subjects_max: 5_000,
             model_bytes_max: 1 << 30,
             transformer_pieces_max: 8,

@@ -62,9 +62,11 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// Whether its credential is good for `role`.
+    /// Whether its credential is good for `role`. An agent's never reads the log, whatever else it
+    /// is good for.
     #[must_use]
     pub fn has(&self, role: Role) -> bool {
-        self.roles.contains(&role)
+        let reads_of_itself = role == Role::Auditor && self.roles.contains(&Role::Agent);
+        self.roles.contains(&role) && !reads_of_itself
     }
 }

@@ -117,6 +117,16 @@ impl SinkFolder {
         }
     }
 
+    /// The first record of a log that the sink still needs, by what is kept of it on the disk: after
+    /// a crash it goes on from there.
+    ///
+    /// # Errors
+    /// When there is something that cannot be read.
+    pub fn first_needed(&self, log: LogId) -> Result<Seq, FolderError> {
+        let account = self.account()?.filter(|account| account.log == log);
+        Ok(account.map_or(Seq(0), |account| Seq(account.acknowledged.0.saturating_add(1))))
+    }
+
     /// Keeps how far the sink is.
     ///
     /// # Errors

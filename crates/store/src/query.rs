@@ -10,6 +10,7 @@ mod count;
 mod find;
 mod follow;
 mod index;
+mod pages;
 mod segments;
 
 use std::collections::BTreeMap;
@@ -18,13 +19,16 @@ use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-pub use self::chunks::{CHUNK_BYTES, Order};
+pub use bakerst_audit::query::Order;
+
+pub use self::chunks::CHUNK_BYTES;
 use self::chunks::{Chunk, Reader};
 pub use self::count::count;
 pub use self::find::{Found, Progress, find};
 pub use self::follow::Follower;
 pub(crate) use self::index::summary_path;
 pub use self::index::{INDEX_FROM_BYTES, summarise, worth_reading};
+pub use self::pages::{PageLimits, count_page, find_page};
 pub use self::segments::{SegmentFile, segment_files};
 use crate::LogError;
 

@@ -6,12 +6,14 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use bakerst_audit::query::{Filter, Query};
-use bakerst_audit::{About, Chain, Draft, LogId, LogKey, LogKeys, RECORD_BYTES_MAX};
-use bakerst_model::{Action, Actor, AgentId, Detail, Event, Secret, UnixMillis};
+use bakerst_audit::custody::Reading;
+use bakerst_audit::query::{Bucket, Filter, Query};
+use bakerst_audit::{About, BatchMost, Chain, Draft, LogId, LogKey, LogKeys, RECORD_BYTES_MAX};
+use bakerst_model::{Action, Actor, AgentId, Detail, Event, Secret, Seq, UnixMillis};
 use bakerst_store::LogFolder;
 use bakerst_store::query::{
-    CHUNK_BYTES, Found, Order, SegmentFile, find, segment_files, summarise, worth_reading,
+    CHUNK_BYTES, Found, Order, PageLimits, SegmentFile, count_page, find, find_page, segment_files,
+    summarise, worth_reading,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -170,5 +172,65 @@ proptest! {
         let want: Vec<u8> = want.into_iter().flatten().copied().collect();
         let segments = segment_files(&log).unwrap();
         prop_assert!(search(&segments, odd(), order, limit).0 == want);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pages_hold_every_record_once_whatever_their_size(
+        lengths in prop::collection::vec(0..400_usize, 1..60),
+        mut cuts in prop::collection::vec(1..60_usize, 0..6),
+        records in 1..9_usize,
+        bytes in 1..3000_usize,
+        scan_bytes_max in 0..6000_u64,
+        newest in any::<bool>(),
+        synced in 0..70_u64,
+    ) {
+        let (_state, log) = folder();
+        let lines = lines(&lengths);
+        cuts.iter_mut().for_each(|cut| *cut = (*cut).min(lines.len()));
+        cuts.sort_unstable();
+        cuts.dedup();
+        write(log.path(), &lines, &cuts);
+        let segments = segment_files(&log).unwrap();
+        let order = if newest { Order::NewestFirst } else { Order::OldestFirst };
+        let filter = Filter { agents: vec!["odd".into()], ..Filter::default() };
+        let limits = PageLimits { synced: Seq(synced), scan_bytes_max, threads: 2 };
+        let most = BatchMost { records, bytes };
+        let (mut paged, mut counted, mut from) = (Vec::new(), 0, None);
+        loop {
+            let reading = Reading { filter: filter.clone(), order, from, most };
+            let page = find_page(&segments, reading, limits).unwrap();
+            prop_assert!(page.lines.len() <= records);
+            let length: usize = page.lines.iter().map(String::len).sum();
+            prop_assert!(length <= bytes || page.lines.len() == 1);
+            prop_assert_eq!(page.damaged, 0);
+            paged.extend(page.lines);
+            prop_assert!(paged.len() < 200, "it ends");
+            match page.next {
+                Some(next) => from = Some(next),
+                None => break,
+            }
+        }
+        let (whole, _) = search(&segments, filter.clone(), order, None);
+        let want: Vec<String> = bakerst_audit::lines(&whole)
+            .filter(|line| bakerst_audit::seq_of(line).unwrap() <= Seq(synced))
+            .map(|line| String::from_utf8(line.trim_ascii_end().to_vec()).unwrap())
+            .collect();
+        prop_assert_eq!(&paged, &want);
+
+        let mut from = None;
+        loop {
+            let reading = Reading { filter: filter.clone(), order: Order::OldestFirst, from, most };
+            let part = count_page(&segments, reading, Bucket::Day, limits).unwrap();
+            counted += part.tally.records;
+            match part.next {
+                Some(next) => from = Some(next),
+                None => break,
+            }
+        }
+        prop_assert_eq!(counted, paged.len() as u64);
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn run(audit: &Audit, global: &Global) -> Outcome {
         Audit::PublicKey => prove::public_key(&places, global.json),
         Audit::Prove(args) => prove::prove(args, &places),
         Audit::CheckProof(args) => prove::check(args, &places, global.json),
-        Audit::RotateKey => prove::rotate_key(&places, global),
+        Audit::RotateKey => prove::rotate_key(global),
         Audit::Tail(args) => tail::run(args, &places, global.json),
         Audit::Query(args) => query::run(args, &places, global.json),
         Audit::Stats(args) => stats::run(args, &places, global.json),

@@ -17,13 +17,12 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cli::{DurabilityArg, Global, Up};
 use crate::config::{self, Config, Durability};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Style};
-use crate::retention;
 use crate::shipping::{self, Fares};
 use crate::station::{self, Places, Station};
 
@@ -81,7 +80,8 @@ pub(crate) struct Serving {
     shipping: Shipping,
     stop: oneshot::Sender<()>,
     served: JoinHandle<std::io::Result<()>>,
-    keeping: Option<JoinHandle<()>>,
+    /// What has to be done for the log now and again.
+    keeping: JoinSet<()>,
 }
 
 impl Serving {
@@ -91,7 +91,9 @@ impl Serving {
         let places = Places::of(global)?;
         let mut station = Station::open(&places, &config)?;
         let shipping = shipping::start(&places, &config, &station)?;
-        station.ports.vitals = Arc::new(Fares::new(station.journal.clone(), shipping.boards()));
+        let boards = shipping.boards();
+        let fares = Fares::new(&station.journal, boards, &station.reserve, &station.worries);
+        station.ports.vitals = Arc::new(fares);
         let gateway = station.gateway(&config).await?;
         let tcp = listen(config.listen.address).await?;
         let address = tcp.local_addr().map_err(|e| unusable(config.listen.address, &e))?;
@@ -109,12 +111,7 @@ impl Serving {
             let _ = stopped.await;
         };
         let served = tokio::spawn(serve(listeners, gateway.clone(), shutdown));
-        let keeping = retention::keep(
-            config.audit.retention.limits(),
-            places.log(),
-            station.journal.clone(),
-            station.ports.clock.clone(),
-        );
+        let keeping = watch_over(&station, &config);
         let control = places.control_socket();
         Ok(Self {
             address,
@@ -147,14 +144,11 @@ impl Serving {
     }
 
     /// Stops in order: finishes what is being worked on, and says so in the log.
-    pub(crate) async fn stop(self) {
+    pub(crate) async fn stop(mut self) {
         // Whoever served is gone already when nobody takes these.
         let _ = self.stop.send(());
         let _ = self.served.await;
-        if let Some(keeping) = self.keeping {
-            keeping.abort();
-            let _ = keeping.await;
-        }
+        self.keeping.shutdown().await;
         let stopped = event(Action::SystemStopped, &json!({}));
         let last = match stopped {
             Ok(stopped) => self.station.journal.append(stopped).await.ok(),
@@ -167,6 +161,16 @@ impl Serving {
             let _ = std::fs::remove_file(socket);
         }
     }
+}
+
+/// Lets go of old segments, and looks how full the disk is.
+fn watch_over(station: &Station, config: &Config) -> JoinSet<()> {
+    let Station { journal, reserve, worries, keeper, ports, .. } = station;
+    let mut keeping = JoinSet::new();
+    keeping.spawn(keeper.clone().keep(config.audit.retention, worries.clone()));
+    let (journal, clock) = (journal.clone(), ports.clock.clone());
+    keeping.spawn(reserve.clone().watch(journal, clock, worries.clone()));
+    keeping
 }
 
 fn configured(up: &Up, global: &Global) -> Result<Config, Failure> {

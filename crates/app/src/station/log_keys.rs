@@ -36,10 +36,11 @@ pub(super) fn read_or_draw(secrets: &mut SealedFile) -> Result<LogKeys, Failure>
     read(secrets)
 }
 
-/// Draws the key that replaces the current one.
-pub(super) fn draw_next(secrets: &mut SealedFile) -> Result<(), Failure> {
+/// Draws the key that replaces the current one. Once this has answered it is kept, so a crash before
+/// it is used leaves a log that the next start goes on with under it.
+pub(crate) fn draw_next(secrets: &mut SealedFile) -> Result<LogKey, Failure> {
     let name = name(later(secrets).count() + 2);
-    secrets.get_or_draw(&name).map(drop).map_err(|e| secrets_failure(&e))
+    ready(&secrets.get_or_draw(&name).map_err(|e| secrets_failure(&e))?)
 }
 
 fn later(secrets: &SealedFile) -> impl Iterator<Item = Secret> {

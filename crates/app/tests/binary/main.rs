@@ -10,6 +10,7 @@
 mod flows;
 mod guarded;
 mod init;
+mod keeping;
 mod policy;
 mod reading;
 mod refusals;

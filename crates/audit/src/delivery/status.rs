@@ -88,10 +88,15 @@ pub struct LogVitals {
     pub syncs: u64,
     /// How long the last of these took.
     pub last_sync_micros: u64,
+    /// How many bytes are free on its disk, where that is known.
+    pub disk_free: Option<u64>,
 }
 
 /// Where the state of the log and of the sinks can be asked.
 pub trait Vitals: Deliveries {
     /// How the log fares now.
     fn log(&self) -> LogVitals;
+
+    /// What an operator should know of how the log is kept, in sentences.
+    fn alarms(&self) -> Vec<String>;
 }

@@ -15,6 +15,7 @@ mod control;
 mod conversations;
 mod identity;
 mod journal;
+mod log;
 mod mcp;
 mod metrics;
 mod opa;

@@ -26,7 +26,10 @@ fn sick() -> SinkStatus {
 
 #[tokio::test]
 async fn metrics_tell_numbers_to_anybody_and_readiness_tells_what_to_do() {
-    let vitals = Arc::new(FakeVitals { sinks: vec![sick()] });
+    let vitals = Arc::new(FakeVitals {
+        sinks: vec![sick()],
+        alarms: vec!["the disk is nearly full".into()],
+    });
     let house = Plan { vitals, ..Plan::new() }.open().await;
     let mut client = house.tcp().await;
     let metrics = client.get("/metrics").await;

@@ -3,6 +3,7 @@
 mod books;
 mod client;
 mod clock;
+mod custody;
 mod upstream;
 mod vitals;
 
@@ -29,6 +30,7 @@ use tokio::task::JoinHandle;
 pub(crate) use books::{FakeApprovals, FakeConversations, FakeJournal, FakeTokens, Mood};
 pub(crate) use client::{Client, Reply, request};
 pub(crate) use clock::TestClock;
+pub(crate) use custody::FakeCustody;
 pub(crate) use upstream::{Seen, Upstream, said};
 pub(crate) use vitals::FakeVitals;
 
@@ -43,6 +45,7 @@ pub(crate) struct Plan {
     pub(crate) conversations: Arc<FakeConversations>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) vitals: Arc<FakeVitals>,
+    pub(crate) custody: Arc<FakeCustody>,
 }
 
 impl Plan {
@@ -56,6 +59,7 @@ impl Plan {
             conversations: Arc::new(FakeConversations::new(limits.conversations_max)),
             clock: Arc::new(TestClock::new()),
             vitals: Arc::default(),
+            custody: Arc::default(),
             enforcement: Enforcement::On,
             limits,
         }
@@ -80,6 +84,7 @@ impl Plan {
             flow_key: FlowKey::new([7; 16]),
             clock: self.clock,
             vitals: self.vitals,
+            custody: self.custody,
             pseudonym_key: Secret::new(vec![7; 32]),
         };
         Gateway::open(ports, self.policy, self.limits, self.enforcement).await.unwrap()

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 
 use bakerst_audit::RECORD_BYTES_MAX;
+use bakerst_audit::query::Order;
 use memchr::{memchr, memrchr};
 
 use super::SegmentFile;
@@ -14,16 +15,6 @@ pub const CHUNK_BYTES: u64 = 512 << 10;
 
 /// How much more is read at once to find the end of a chunk's last line.
 const TAIL_BYTES: usize = 16 << 10;
-
-/// Which end of the log comes first.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Order {
-    /// As it was written.
-    #[default]
-    OldestFirst,
-    /// Backwards.
-    NewestFirst,
-}
 
 /// A part of a segment.
 #[derive(Clone, Copy, Debug)]

@@ -183,7 +183,7 @@ pub(crate) struct Retain {
     /// Plan with this many bytes, instead of the configuration's.
     #[arg(long, value_name = "BYTES")]
     pub(crate) bytes_max: Option<u64>,
-    /// Do it. A running server does it by itself, by the configuration.
+    /// Do it, by the server where one runs. That does it by itself too, by the configuration.
     #[arg(long)]
     pub(crate) apply: bool,
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use bakerst_audit::{
-    Checkpoint, LogId, ProofPlan, PublicKey, RecordProof, Trust, leaf_hash, seq_of,
+    Checkpoint, LogId, ProofPlan, PublicKey, RecordProof, Trust, leaf_hash, seq_of, tree_before,
 };
 use bakerst_model::{Code, Escaped, Seq};
 use bakerst_store::LogLines;
@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use super::args::{CheckProof, Prove};
 use super::verify::{public_keys, read};
 use crate::cli::Global;
-use crate::config::Config;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::operator;
 use crate::print::{self, Style};
-use crate::station::{self, Places, Station};
+use crate::station::{self, Places};
 
 /// Prints the latest checkpoint.
 pub(super) fn checkpoint(places: &Places, json: bool) -> Outcome {
@@ -49,17 +49,30 @@ pub(super) fn prove(args: &Prove, places: &Places) -> Outcome {
             format!("no checkpoint is over record {seq} yet: the last is over {size} records");
         refused(Code::BadQuery, message)
     })?;
-    let mut record = None;
+    let (mut first, mut record) = (None, None);
     each_line(places, |line| {
         let (Some(at), Some(text)) = (seq_of(line), line.strip_suffix(b"\n")) else { return };
+        if *first.get_or_insert(at) == at
+            && at > Seq(0)
+            && let Some(gone) = tree_before(line)
+        {
+            plan.push_gone(&gone);
+        }
         plan.push(at.0, leaf_hash(text));
         if at == seq {
             record = String::from_utf8(text.to_vec()).ok();
         }
     })?;
+    if let Some(first) = first.filter(|first| seq < *first) {
+        let message = format!("record {seq} has expired: the log begins with record {first}");
+        let mut failure = refused(Code::BadQuery, message);
+        failure.hint =
+            Some("a copy that a sink kept can be shown, and proved by an older proof".into());
+        return Err(failure);
+    }
     let (Some(record), Some(hashes)) = (record, plan.finish()) else {
-        let message = "the log begins later than record 0, and a proof needs all of it";
-        return Err(refused(Code::BadQuery, message.to_owned()));
+        let message = "records are missing in between: `bakerst audit verify` says which";
+        return Err(refused(Code::LogTampered, message.to_owned()));
     };
     let proof = RecordProof { record, seq, hashes, note };
     // Whoever prints a proof that proves nothing has a log that does not verify.
@@ -90,13 +103,15 @@ pub(super) fn check(args: &CheckProof, places: &Places, json: bool) -> Outcome {
     Ok(Exit::Ok)
 }
 
-/// Has the log written with a new key.
-pub(super) fn rotate_key(places: &Places, global: &Global) -> Outcome {
-    Station::rotate_log_key(places, &Config::load(global.config.as_deref())?)?;
-    let key = places.log_keys()?.current().id().to_string();
+/// Has the log written with a new key, by the server where one runs.
+pub(super) fn rotate_key(global: &Global) -> Outcome {
+    let answer = &operator::call(global, "POST", "/api/audit/rotate-key", None)?;
     match global.json {
-        true => print::json(&json!({ "key": key })),
-        false => print::line(format!("the log is written with the key {key} from now on")),
+        true => print::json(answer),
+        false => {
+            let key = answer["key"].as_str().unwrap_or_default();
+            print::line(format!("the log is written with the key {key} from now on"));
+        }
     }
     Ok(Exit::Ok)
 }

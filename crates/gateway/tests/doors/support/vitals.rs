@@ -7,6 +7,7 @@ use bakerst_model::Seq;
 #[derive(Default)]
 pub(crate) struct FakeVitals {
     pub(crate) sinks: Vec<SinkStatus>,
+    pub(crate) alarms: Vec<String>,
 }
 
 impl Deliveries for FakeVitals {
@@ -23,6 +24,11 @@ impl Vitals for FakeVitals {
             waiting: 3,
             syncs: 10,
             last_sync_micros: 12_345_678,
+            disk_free: Some(1 << 40),
         }
+    }
+
+    fn alarms(&self) -> Vec<String> {
+        self.alarms.clone()
     }
 }
