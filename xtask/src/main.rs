@@ -7,6 +7,7 @@ mod crash;
 mod deny;
 mod fuzz;
 mod generate;
+mod mcp;
 mod quality;
 mod repo;
 mod rules;
@@ -57,6 +58,10 @@ enum Task {
         after_help = "Example:\n  cargo xtask quality\n  cargo xtask quality --no-speed --misses"
     )]
     Quality(quality::Quality),
+    /// Try the MCP door with the conformance suite and with servers and clients of others; part of
+    /// `test`.
+    #[command(after_help = "Example:\n  cargo build --release && cargo xtask mcp")]
+    Mcp,
     /// Hold the repository against its own rules.
     #[command(after_help = "Example:\n  cargo xtask rules")]
     Rules,
@@ -75,6 +80,7 @@ fn main() -> ExitCode {
         Task::CrashWriter(writer) => writer.run(),
         Task::Fuzz(fuzz) => fuzz.run(),
         Task::Generate { check } => generate::run(check),
+        Task::Mcp => return mcp::run(),
         Task::Quality(quality) => quality.run(),
         Task::Rules => rules::run(),
         Task::Train(arguments) => train::run(&arguments),

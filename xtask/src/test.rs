@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 
 use crate::command::{cargo, is_there};
 use crate::steps::{Step, Steps};
-use crate::{binary, crash, deny, fuzz, rules, servers, tamper};
+use crate::{binary, crash, deny, fuzz, mcp, rules, servers, tamper};
 
 /// How long each fuzz target runs here; `cargo xtask soak fuzz` takes its time.
 const FUZZ_SECONDS: u64 = 10;
@@ -38,6 +38,7 @@ pub(crate) fn run() -> ExitCode {
     steps.command("docs: cargo doc", doc);
     steps.take("release binary: build and size", |_| binary::build());
     steps.take("release binary: bakerst demo", |_| binary::demo());
+    mcp::test(&mut steps);
     steps.take(&format!("crash harness, {CRASH_RUNS} runs"), |_| {
         crash::run(CRASH_RUNS, 1).map(|()| Step::Done)
     });

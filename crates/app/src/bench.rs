@@ -5,6 +5,7 @@ mod chain;
 mod detect;
 mod hook;
 mod load;
+mod mcp;
 mod policy;
 mod server;
 
@@ -33,11 +34,15 @@ pub(crate) fn run(bench: &Bench, global: &Global) -> Outcome {
     if let Some(socket) = &bench.serve_baseline {
         return server::serve_baseline(socket);
     }
+    if let Some(upstream) = bench.serve_upstream {
+        return mcp::serve_upstream(upstream);
+    }
     let figures = match bench.name {
         BenchName::Audit => audit::measure(bench.full)?,
         BenchName::Chain => chain::measure(bench.full)?,
         BenchName::Detect => detect::measure(bench.full)?,
         BenchName::Hook => hook::measure(bench.full)?,
+        BenchName::Mcp => mcp::measure(bench.full)?,
         BenchName::Policy => policy::measure(bench.full)?,
     };
     if global.json {

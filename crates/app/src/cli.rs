@@ -379,6 +379,18 @@ pub(crate) struct Bench {
     /// Serve constant answers: the baseline that a bench starts by itself.
     #[arg(long, hide = true, value_name = "SOCKET")]
     pub(crate) serve_baseline: Option<PathBuf>,
+    /// Be the tool server that a bench puts behind the MCP door.
+    #[arg(long, hide = true, value_enum)]
+    pub(crate) serve_upstream: Option<BenchUpstream>,
+}
+
+/// How the tool server of a bench is spoken to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum BenchUpstream {
+    /// At an address.
+    Http,
+    /// By its pipes.
+    Pipes,
 }
 
 /// What to measure.
@@ -392,6 +404,8 @@ pub(crate) enum BenchName {
     Detect,
     /// The hook door, over loopback and the Unix socket.
     Hook,
+    /// The MCP door, before a server at an address and one behind pipes.
+    Mcp,
     /// Flow control in a long conversation, a decision in Rego, and recorded decisions taken again.
     Policy,
 }

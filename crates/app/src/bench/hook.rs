@@ -5,13 +5,11 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bakerst_model::Code;
-use hdrhistogram::Histogram;
 
-use super::load::{self, Target};
+use super::load::{Added, Ask, Target};
 use super::server::{Baseline, Guarded};
 use super::{Figure, chain};
 use crate::cli::DurabilityArg;
@@ -33,16 +31,9 @@ fn measured(full: bool) -> io::Result<Vec<Figure>> {
     let strict = Guarded::start(&folder.path().join("strict"), DurabilityArg::Strict)?;
     let baseline = Baseline::start(&folder.path().join("baseline.sock"))?;
 
-    let compare = |guarded: &Target, token: &str, base: &Target| -> io::Result<Added> {
-        let mut added = Added::new()?;
-        let (guarded_request, base_request) = (request(token), request("none"));
-        load::run(guarded, &guarded_request, how_long / 3)?;
-        for _ in 0..rounds {
-            added.base.add(load::run(base, &base_request, how_long)?).map_err(io::Error::other)?;
-            let guarded = load::run(guarded, &guarded_request, how_long)?;
-            added.guarded.add(guarded).map_err(io::Error::other)?;
-        }
-        Ok(added)
+    let compare = |guarded: &Target, token: &str, base: &Target| {
+        let asks = (request(token), request("none"));
+        Added::compare((guarded, &asks.0), (base, &asks.1), rounds, how_long)
     };
     let tcp = compare(&batched.tcp, &batched.token, &baseline.tcp)?;
     let uds = compare(&batched.unix, &batched.token, &baseline.unix)?;
@@ -50,11 +41,11 @@ fn measured(full: bool) -> io::Result<Vec<Figure>> {
     Ok(vec![
         Figure::new("hook.http.added_p50_us", tcp.added(50.0), "us"),
         Figure::new("hook.http.added_p99_us", tcp.added(99.0), "us"),
-        Figure::new("hook.http.baseline_p50_us", micros(&tcp.base, 50.0), "us"),
+        Figure::new("hook.http.baseline_p50_us", tcp.base(50.0), "us"),
         Figure::new("hook.uds.added_p50_us", uds.added(50.0), "us"),
         Figure::new("hook.uds.added_p99_us", uds.added(99.0), "us"),
-        Figure::new("hook.strict.p50_us", micros(&slow.guarded, 50.0), "us"),
-        Figure::new("hook.strict.p99_us", micros(&slow.guarded, 99.0), "us"),
+        Figure::new("hook.strict.p50_us", slow.guarded(50.0), "us"),
+        Figure::new("hook.strict.p99_us", slow.guarded(99.0), "us"),
         Figure::new("hook.strict.added_p50_us", slow.added(50.0), "us"),
         Figure::new("disk.fdatasync_p50_us", fdatasync_p50_us(&folder)?, "us"),
         Figure::new("up.rss_mb", idle_mb, "MiB"),
@@ -63,39 +54,13 @@ fn measured(full: bool) -> io::Result<Vec<Figure>> {
     ])
 }
 
-/// Latencies of both servers.
-struct Added {
-    guarded: Histogram<u64>,
-    base: Histogram<u64>,
-}
-
-impl Added {
-    fn new() -> io::Result<Self> {
-        let empty = || Histogram::new_with_bounds(100, 60_000_000_000, 3).map_err(io::Error::other);
-        Ok(Self { guarded: empty()?, base: empty()? })
-    }
-
-    fn added(&self, percentile: f64) -> f64 {
-        micros(&self.guarded, percentile) - micros(&self.base, percentile)
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-fn micros(latencies: &Histogram<u64>, percentile: f64) -> f64 {
-    latencies.value_at_percentile(percentile) as f64 / 1000.0
-}
-
-fn request(token: &str) -> Arc<[u8]> {
+fn request(token: &str) -> Ask {
     let input = chain::input(200);
     let body = format!(
         "{{\"conversationId\":\"bench\",\"toolName\":\"timezone_lookup\",\"toolInput\":{input}}}"
     );
-    let head = format!(
-        "POST /v1/guard/before HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    (head + &body).into_bytes().into()
+    let headers = format!("authorization: Bearer {token}\r\n");
+    Ask::post("/v1/guard/before", &headers, &body, "\"allow\":true")
 }
 
 /// What the disk itself takes to make 512 appended bytes durable.

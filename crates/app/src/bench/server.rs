@@ -1,5 +1,5 @@
-//! The two servers that the hook bench compares: this binary guarding, and this binary answering
-//! yes to everything.
+//! Servers that the benches of doors compare: this binary guarding, and this binary answering yes
+//! to everything.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader};
@@ -19,7 +19,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::print;
 
 /// A child that ends with its holder.
-struct Server(Child);
+pub(super) struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -50,19 +50,28 @@ pub(super) struct Guarded {
 impl Guarded {
     /// Starts it twice: the second start, with the state folder there, is the one that is timed.
     pub(super) fn start(state: &Path, durability: DurabilityArg) -> io::Result<Self> {
-        let first = Self::start_once(state, durability)?;
-        let token = first.token.clone();
-        drop(first);
-        Ok(Self { token, ..Self::start_once(state, durability)? })
+        Self::start_with(state, durability, "")
     }
 
-    fn start_once(state: &Path, durability: DurabilityArg) -> io::Result<Self> {
+    /// The same with more in its configuration.
+    pub(super) fn start_with(
+        state: &Path,
+        durability: DurabilityArg,
+        more: &str,
+    ) -> io::Result<Self> {
+        let first = Self::start_once(state, durability, more)?;
+        let token = first.token.clone();
+        drop(first);
+        Ok(Self { token, ..Self::start_once(state, durability, more)? })
+    }
+
+    fn start_once(state: &Path, durability: DurabilityArg, more: &str) -> io::Result<Self> {
         let durability = match durability {
             DurabilityArg::Strict => "strict",
             DurabilityArg::Batched => "batched",
         };
         let config = state.with_extension("yaml");
-        fs::write(&config, CONFIG)?;
+        fs::write(&config, [CONFIG, more].concat())?;
         let mut command = own_command()?;
         command.args(["up", "--json", "--listen", "127.0.0.1:0", "--durability", durability]);
         command.arg("--config").arg(config).arg("--state").arg(state);
@@ -74,6 +83,11 @@ impl Guarded {
         let (tcp, unix) = (Target::Tcp(address), Target::Unix(socket));
         let token = token.unwrap_or_default();
         Ok(Self { tcp, unix, token, ready_ms, server })
+    }
+
+    /// Which process it is.
+    pub(super) fn pid(&self) -> u32 {
+        self.server.0.id()
     }
 
     /// Memory that is in use right now.
@@ -114,12 +128,12 @@ impl Baseline {
     }
 }
 
-fn own_command() -> io::Result<Command> {
+pub(super) fn own_command() -> io::Result<Command> {
     Ok(Command::new(std::env::current_exe()?))
 }
 
 /// Starts a server and waits for its first line.
-fn start(mut command: Command) -> io::Result<(Server, String)> {
+pub(super) fn start(mut command: Command) -> io::Result<(Server, String)> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let output = child.stdout.take();
     let server = Server(child);

@@ -126,6 +126,12 @@ impl Summary {
     fn is_full(&self) -> bool {
         self.user_full || self.trusted_full || self.filter_full
     }
+
+    /// What decisions depend on, of that which an output can change.
+    fn weight(&self) -> (bool, bool, bool, bool, usize) {
+        let Self { untrusted, private, taint, tools, .. } = self;
+        (*untrusted, *private, taint.is_some(), self.is_full(), tools.len())
+    }
 }
 
 impl PartKind {
@@ -208,6 +214,7 @@ impl Conversation {
         output: &Value,
         instructions: Option<String>,
     ) {
+        let before = self.summary.weight();
         self.summary.outputs = self.summary.outputs.saturating_add(1);
         self.summary.private |= labels.private;
         if let (None, Some(found)) = (&self.summary.taint, instructions) {
@@ -217,7 +224,8 @@ impl Conversation {
             true => self.hear_untrusted(tool, output),
             false => self.hear_trusted(input, output),
         }
-        self.unkept.summary = true;
+        // An output that brought nothing new is counted, and kept with the next that does.
+        self.unkept.summary |= before != self.summary.weight();
     }
 
     fn hear_untrusted(&mut self, tool: &ToolName, output: &Value) {
