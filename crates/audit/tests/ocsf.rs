@@ -66,6 +66,7 @@ fn what_happened_is_said_in_the_words_of_the_schema() {
     check("approval.approved", None, "API Activity 99 Low 1 Allowed Approved");
     check("approval.denied", None, "API Activity 99 Low 2 Denied Rejected");
     check("approval.expired", None, "API Activity 99 Low 2 Denied Blocked");
+    check("approval.withdrawn", None, "API Activity 99 Low 2 Denied Blocked");
     check("admin.config_changed", None, "API Activity 3 Low 1 Unknown Logged");
     check("admin.token_created", None, "API Activity 1 Low 1 Unknown Logged");
     check("admin.token_revoked", None, "API Activity 4 Low 1 Unknown Logged");

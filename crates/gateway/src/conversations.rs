@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::gateway::Gateway;
 use crate::identity::Caller;
+use crate::judge::Asking;
 use crate::problem::Problem;
 
 /// One conversation at a time hears one thing at a time. Empty until it was read from the book.
@@ -123,21 +124,22 @@ impl Gateway {
         &self,
         policy: &Policy,
         call: &ToolCall,
-        caller: &Caller,
+        asking: Asking<'_>,
     ) -> Result<Facts, Problem> {
         let now = self.clock.now();
+        let listed = asking.listed.and_then(|listed| listed.objection(policy));
         let paths = crate::paths::resolve(policy.paths_to_resolve(call)).await;
         if !policy.follows_flows() {
-            return Ok(Facts { now, paths, flow: None });
+            return Ok(Facts { now, paths, flow: None, listed });
         }
-        let key = key_of(call, caller);
+        let key = key_of(call, asking.caller);
         let traced = self.conversations.with(&key, now, |conversation| {
             if let Some(prompt) = &call.prompt {
                 conversation.hear_prompt(prompt.expose());
             }
             conversation.trace(call.input.expose())
         });
-        Ok(Facts { now, paths, flow: Some(Arc::new(traced.await?)) })
+        Ok(Facts { now, paths, flow: Some(Arc::new(traced.await?)), listed })
     }
 
     /// Lets a conversation hear what a call returned, before anybody else gets it.

@@ -78,6 +78,11 @@ impl Desk {
         (before < self.waiting_max).then_some(seat)
     }
 
+    /// Whether somebody waits for the answer to this request.
+    fn is_awaited(&self, id: ApprovalId) -> bool {
+        lock(&self.bells).get(&id).is_some_and(|bell| bell.strong_count() > 0)
+    }
+
     fn settled(&self, id: ApprovalId) {
         lock(&self.pending).remove(&id);
         if let Some(bell) = lock(&self.bells).get(&id).and_then(Weak::upgrade) {
@@ -169,14 +174,20 @@ impl Gateway {
         let _one_at_a_time = self.desk.settling.lock().await;
         let approval = self.desk.book.find(id).await?.ok_or(BookError::NoSuch(id))?;
         let answer = ApprovalAnswer { approve, by: actor.name.clone(), note, at: self.clock.now() };
-        if approval.answered(&answer).is_none() {
-            let overdue = approval.is_overdue(answer.at);
-            let state = if overdue { "expired" } else { approval.state.as_str() };
-            return Err(BookError::Settled { id, state }.into());
-        }
-        let action = if approve { Action::ApprovalApproved } else { Action::ApprovalDenied };
         let policy = self.policy();
         let shown = answer.note.as_deref().map(|note| policy.loggable_text(note));
+        let action = match (approval.answered(&answer), approve) {
+            (Some(_), true) => Action::ApprovalApproved,
+            (Some(_), false) => Action::ApprovalDenied,
+            (None, _) => {
+                let overdue = approval.is_overdue(answer.at);
+                let state = if overdue { "expired" } else { approval.state.as_str() };
+                // Nothing comes of it, but somebody did say it.
+                let too_late = event(Action::ApprovalTooLate, actor, &approval, shown.as_deref())?;
+                self.ledger.append(too_late).await?;
+                return Err(BookError::Settled { id, state }.into());
+            }
+        };
         self.ledger.append(event(action, actor, &approval, shown.as_deref())?).await?;
         match self.desk.book.answer(id, answer).await {
             Ok(settled) => {
@@ -204,11 +215,33 @@ impl Gateway {
             events.extend(event(Action::ApprovalExpired, Actor::system(), approval, None));
         }
         for event in events {
-            if self.ledger.append(event.clone()).await.is_err() {
-                let mut unrecorded = lock(&self.desk.unrecorded);
-                if unrecorded.len() < self.limits.approvals_pending_max {
-                    unrecorded.push(event);
-                }
+            self.record_or_keep(event).await;
+        }
+    }
+
+    /// Ends a request whose call was taken back, and records it; unless somebody else waits for
+    /// the same answer.
+    pub(crate) async fn withdraw_approval(&self, id: ApprovalId, actor: Actor) {
+        let _one_at_a_time = self.desk.settling.lock().await;
+        if self.desk.is_awaited(id) {
+            return;
+        }
+        // When the book fails, the request stays; whoever made the call is gone all the same.
+        let withdrawn = self.desk.book.withdraw(id, self.clock.now()).await.unwrap_or_default();
+        let Some(approval) = withdrawn else { return };
+        self.desk.settled(id);
+        if let Ok(event) = event(Action::ApprovalWithdrawn, actor, &approval, None) {
+            self.record_or_keep(event).await;
+        }
+    }
+
+    /// Records what has happened already; where the journal does not take it, it is kept for the
+    /// next time.
+    async fn record_or_keep(&self, event: Event) {
+        if self.ledger.append(event.clone()).await.is_err() {
+            let mut unrecorded = lock(&self.desk.unrecorded);
+            if unrecorded.len() < self.limits.approvals_pending_max {
+                unrecorded.push(event);
             }
         }
     }

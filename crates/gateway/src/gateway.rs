@@ -96,6 +96,8 @@ pub struct Gateway {
     pub(crate) custody: Arc<dyn Custody>,
     pub(crate) decided: Decided,
     pub(crate) names: NameBook,
+    /// Seals what clients keep for us between two requests.
+    pub(crate) states: mcp::Seal,
     pub(crate) opa: OpaDesk,
     pub(crate) limits: Limits,
     pub(crate) enforcement: Enforcement,
@@ -140,6 +142,7 @@ impl Gateway {
             vitals,
             custody,
             decided: Decided::default(),
+            states: mcp::Seal::derived(&pseudonym_key, b"mcp request state"),
             names: NameBook::new(pseudonym_key, &limits),
             opa: OpaDesk::new(&limits),
             limits,

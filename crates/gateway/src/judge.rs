@@ -1,5 +1,6 @@
 //! What every door asks of the chain: a decision, recorded before anybody hears of it.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bakerst_guard::approval::{BookError, Claim};
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::gateway::Gateway;
 use crate::identity::Caller;
+use crate::mcp::Listed;
 use crate::problem::Problem;
 
 /// How a call is put, beside what it is.
@@ -23,6 +25,10 @@ pub(crate) struct Asking<'a> {
     pub(crate) caller: &'a Caller,
     /// Where they ask, for the log.
     pub(crate) path: &'a str,
+    /// The tool as its server lists it, where the call comes through one.
+    pub(crate) listed: Option<Listed<'a>>,
+    /// Where it is written down for which request for approval they wait.
+    pub(crate) awaits: Option<&'a OnceLock<ApprovalId>>,
 }
 
 /// A decision that is in the log.
@@ -58,7 +64,7 @@ impl Gateway {
         };
         let mut policy = self.policy();
         let decision = {
-            let facts = self.facts(&policy, &call, asking.caller).await?;
+            let facts = self.facts(&policy, &call, asking).await?;
             let mut run = policy.start(&call, facts);
             match self.heard(&mut run).await {
                 Heard::Done(decision) => decision,
@@ -72,6 +78,9 @@ impl Gateway {
                             opened.map(|approval| approval.id)
                         }
                     };
+                    if let (Ok(id), Some(awaits)) = (&id, asking.awaits) {
+                        awaits.get_or_init(|| *id);
+                    }
                     let answer = match id {
                         Ok(id) => self.hear(id, call.binding(), asking).await?,
                         Err(error) => refused(None, &error),
@@ -85,7 +94,7 @@ impl Gateway {
             // A person took their time, and the policy may be another by now.
             Some(id) => {
                 policy = self.policy();
-                let facts = self.facts(&policy, &call, asking.caller).await?;
+                let facts = self.facts(&policy, &call, asking).await?;
                 self.again(&policy, &call, facts, id).await
             }
             None => decision,

@@ -14,10 +14,15 @@ mod message;
 mod outlet;
 mod relay;
 mod revision;
+mod rounds;
+mod screening;
 mod session;
 mod sse;
 mod upstream;
+mod waiting;
 
 pub(crate) use http::{Door, Visit, serve};
 pub use link::{LinkHello, LinkSide, LinkWelcome};
+pub(crate) use screening::Listed;
+pub(crate) use session::Seal;
 pub use upstream::{McpServer, McpServers, ServerError};

@@ -82,6 +82,11 @@ pub enum ApprovalState {
         /// When it ended.
         at: UnixMillis,
     },
+    /// Whoever made the call took it back.
+    Withdrawn {
+        /// When.
+        at: UnixMillis,
+    },
 }
 
 impl ApprovalState {
@@ -94,6 +99,7 @@ impl ApprovalState {
             Self::Used { .. } => "used",
             Self::Denied { .. } => "denied",
             Self::Expired { .. } => "expired",
+            Self::Withdrawn { .. } => "withdrawn",
         }
     }
 }
@@ -179,7 +185,19 @@ impl Approval {
             ApprovalState::Denied { by, note, .. } => {
                 Claim::Denied { by: by.clone(), note: note.clone() }
             }
-            ApprovalState::Expired { .. } => Claim::Expired,
+            ApprovalState::Expired { .. } | ApprovalState::Withdrawn { .. } => Claim::Expired,
+        }
+    }
+
+    /// The state once the call is taken back, or `None` when nothing can come of the request any
+    /// more. An approval that was not used yet is good for nothing from then on.
+    #[must_use]
+    pub fn withdrawn(&self, at: UnixMillis) -> Option<ApprovalState> {
+        match self.state {
+            ApprovalState::Pending | ApprovalState::Approved { .. } => {
+                Some(ApprovalState::Withdrawn { at })
+            }
+            _ => None,
         }
     }
 
@@ -269,6 +287,14 @@ pub trait ApprovalBook: Send + Sync {
         now: UnixMillis,
     ) -> Pending<'_, Result<Claim, BookError>>;
 
+    /// Ends a request whose call was taken back, by [`Approval::withdrawn`]; nothing where it was
+    /// settled before.
+    fn withdraw(
+        &self,
+        id: ApprovalId,
+        now: UnixMillis,
+    ) -> Pending<'_, Result<Option<Approval>, BookError>>;
+
     /// Ends what is overdue at `now` and says which requests ended just now.
     fn expire(&self, now: UnixMillis) -> Pending<'_, Result<Vec<Approval>, BookError>>;
 }
@@ -320,7 +346,12 @@ mod tests {
         assert_eq!(approval.claim(own, UnixMillis(11_000)), Claim::Expired);
         assert_eq!(approval.claim(Digest::of(b"other"), UnixMillis(1_001)), Claim::Mismatch);
         assert_eq!(approval.answered(&answer(false, 1_002)), None);
+        let taken_back = approval.withdrawn(UnixMillis(1_002)).unwrap();
         approval.state = ApprovalState::Used { by: "ann".into(), at: UnixMillis(1_001) };
         assert_eq!(approval.claim(own, UnixMillis(1_002)), Claim::Mismatch);
+        assert_eq!(approval.withdrawn(UnixMillis(1_002)), None);
+        approval.state = taken_back;
+        assert_eq!(approval.claim(own, UnixMillis(1_002)), Claim::Expired);
+        assert_eq!(approval.answered(&answer(true, 1_003)), None);
     }
 }

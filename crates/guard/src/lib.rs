@@ -47,3 +47,4 @@ pub use policy::{Policy, Sections};
 pub use rail::{Check, Facts, Guardrail, Maker, Mode, ModelReader, OnError, Registry, Undecided};
 pub use sanitize::{Fate, NameBook, OutputFinding, Sanitized};
 pub use subject::Subject;
+pub use visible::Screened;

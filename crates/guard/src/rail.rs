@@ -64,6 +64,8 @@ pub struct Facts {
     pub flow: Option<Arc<FlowFacts>>,
     /// Where paths in the call lead on this machine, for rules that ask.
     pub paths: ResolvedPaths,
+    /// What its server's list of tools has shown against the tool, where the call came through one.
+    pub listed: Option<Reason>,
 }
 
 /// Whether a guardrail's word counts.

@@ -118,6 +118,10 @@ actions! {
     ApprovalDenied = Approval "approval.denied",
     /// Nobody answered in time.
     ApprovalExpired = Approval "approval.expired",
+    /// Whoever made the call took it back, or is gone.
+    ApprovalWithdrawn = Approval "approval.withdrawn",
+    /// Somebody answered a request that nothing can come of any more.
+    ApprovalTooLate = Approval "approval.too_late",
     /// The configuration in force changed.
     ConfigChanged = Admin "admin.config_changed",
     /// A person has looked at instructions that were found in a conversation's outputs.

@@ -73,6 +73,14 @@ impl ApprovalBook for Approvals {
         self.database.run(move |books| claim(books, id, binding, now))
     }
 
+    fn withdraw(
+        &self,
+        id: ApprovalId,
+        now: UnixMillis,
+    ) -> Pending<'_, Result<Option<Approval>, BookError>> {
+        self.database.run(move |books| withdraw(books, id, now))
+    }
+
     fn expire(&self, now: UnixMillis) -> Pending<'_, Result<Vec<Approval>, BookError>> {
         self.database.run(move |books| expire(books, now))
     }
@@ -128,6 +136,13 @@ fn claim(books: &Transaction<'_>, id: ApprovalId, binding: Digest, now: UnixMill
         }
     }
     Ok(claim)
+}
+
+fn withdraw(books: &Transaction<'_>, id: ApprovalId, now: UnixMillis) -> Step<Option<Approval>> {
+    let Some(approval) = rows::find(books, id)? else { return Ok(None) };
+    let Some(state) = approval.withdrawn(now) else { return Ok(None) };
+    let moved = rows::update(books, id, &approval.state, &state)?;
+    Ok(moved.then_some(Approval { state, ..approval }))
 }
 
 /// Ends requests that nobody answered in time and approvals that were not used in time.

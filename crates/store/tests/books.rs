@@ -224,6 +224,26 @@ async fn what_is_overdue_ends_once_and_takes_no_answer() {
 }
 
 #[tokio::test]
+async fn what_is_taken_back_takes_no_answer_and_allows_nothing() {
+    let (folder, book, approved) = approved().await;
+    let (asked, _) = book.open(request("b", None)).await.unwrap();
+    for id in [approved, asked.id] {
+        let gone = book.withdraw(id, UnixMillis(3_000)).await.unwrap().unwrap();
+        assert_eq!(gone.state, ApprovalState::Withdrawn { at: UnixMillis(3_000) });
+        assert_eq!(book.withdraw(id, UnixMillis(3_001)).await.unwrap(), None);
+        let claim = book.claim(id, gone.request.binding, UnixMillis(3_001)).await.unwrap();
+        assert_eq!(claim, Claim::Expired);
+    }
+    let late = book.answer(asked.id, answer(true, 4_000)).await.unwrap_err();
+    assert_eq!(late.to_string(), format!("`{}` is withdrawn already", asked.id));
+    assert_eq!(book.withdraw(ApprovalId(99), UnixMillis(0)).await.unwrap(), None);
+    drop(book);
+    let book = Approvals::new(open(folder.path()), 10);
+    let state = ApprovalState::Withdrawn { at: UnixMillis(3_000) };
+    assert_eq!(book.find(asked.id).await.unwrap().unwrap().state, state);
+}
+
+#[tokio::test]
 async fn old_settled_requests_make_room_and_their_numbers_never_return() {
     let (folder, book, approved) = approved().await;
     let (denied, _) = book.open(request("b", None)).await.unwrap();

@@ -59,7 +59,9 @@ impl Kind {
             "tool.error" => Self::finding(Medium, Error),
             "approval.approved" => Self::activity(OTHER, Low, Approved),
             "approval.denied" => Self::activity(OTHER, Low, Rejected),
-            "approval.expired" => Self::activity(OTHER, Low, Blocked),
+            "approval.expired" | "approval.withdrawn" | "approval.too_late" => {
+                Self::activity(OTHER, Low, Blocked)
+            }
             "auth.rejected" => Self::finding(Medium, Rejected),
             "auth.success" => Self::activity(OTHER, Informational, Allowed),
             "admin.config_changed" => Self::activity(3, Low, Logged),

@@ -19,7 +19,8 @@ pub(crate) async fn before(exchange: Exchange) -> Result<Reply, Problem> {
     match gateway.enforcement {
         Enforcement::Off => Reply::json(&UnguardedAnswer::from(Passthrough.before(&call))),
         Enforcement::On => {
-            let asking = Asking { approval, wait, caller: &caller, path };
+            let asking =
+                Asking { approval, wait, caller: &caller, path, listed: None, awaits: None };
             Reply::json(&answer(gateway.decide(call, asking).await?))
         }
     }

@@ -17,9 +17,11 @@ use super::message::{Id, Kind, Message, Request, read_id};
 use super::outlet::{Gone, Outlet};
 use super::relay::{Awaited, Cleared, Onward, Relay, stated_revision};
 use super::revision::Revision;
+use super::screening::{Boards, Shown};
 use super::session::{Owner, Seal};
 use super::sse::{Event, Events};
 use super::upstream::{McpServers, Outgoing, SESSION, check_mirrored};
+use super::waiting::Pulse;
 use crate::gateway::Gateway;
 use crate::identity::Caller;
 use crate::problem::Problem;
@@ -29,8 +31,6 @@ use crate::problem::Problem;
 /// called.
 const CONVERSATION: HeaderName = HeaderName::from_static("bakerst-conversation");
 /// How long a client is kept waiting without a word.
-const QUIET: Duration = Duration::from_millis(250);
-/// And how long between two words, once it knows that it has to wait.
 const PULSE: Duration = Duration::from_secs(10);
 
 /// What the door keeps.
@@ -39,6 +39,8 @@ pub(crate) struct Door {
     seal: Seal,
     /// Requests that are being judged, by whose they are and what they are known by.
     waiting: Mutex<HashMap<(Owner, Id), Arc<Notify>>>,
+    /// What servers' lists have shown, by who has seen them.
+    shown: Boards,
 }
 
 /// A request at the door, read.
@@ -71,7 +73,16 @@ impl Door {
     /// When the system has no randomness.
     pub(crate) fn new(servers: McpServers) -> Result<Self, getrandom::Error> {
         let waiting = Mutex::new(HashMap::new());
-        Ok(Self { servers: Arc::new(servers), seal: Seal::draw()?, waiting })
+        Ok(Self {
+            servers: Arc::new(servers),
+            seal: Seal::draw()?,
+            waiting,
+            shown: Boards::default(),
+        })
+    }
+
+    fn shown(&self, owner: &Owner) -> Arc<Shown> {
+        self.shown.of(owner)
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<(Owner, Id), Arc<Notify>>> {
@@ -100,7 +111,8 @@ pub(crate) async fn serve(visit: Visit) -> Result<Response<Body>, Problem> {
         }
     };
     let conversation = conversation(&headers, &caller)?;
-    let relay = Relay { gateway, caller, server, conversation, path };
+    let shown = door.shown(&owner);
+    let relay = Relay { gateway, caller, server, conversation, path, shown };
     let way = Way { door, relay, owner, method, headers, session };
     match way.method {
         Method::POST => Ok(way.post(&body).await),
@@ -181,7 +193,7 @@ impl Way {
         let wait = Duration::from_secs(self.relay.gateway.limits.wait_seconds_max);
         let asked = self.relay.ask(request, wait);
         tokio::pin!(asked);
-        let mut quiet = QUIET;
+        let mut pulse = Pulse::of(request);
         loop {
             tokio::select! {
                 // What is decided at once is not cancelled any more.
@@ -189,10 +201,12 @@ impl Way {
                 onward = &mut asked => return Ok(onward),
                 () = cancelled.notified() => return Err(Gone),
                 () = outlet.gone() => return Err(Gone),
-                () = tokio::time::sleep(quiet) => {}
+                () = pulse.due() => {}
             }
-            outlet.keep_alive().await?;
-            quiet = PULSE;
+            match pulse.word() {
+                Some(word) => outlet.event(&Event::of(word)).await?,
+                None => outlet.keep_alive().await?,
+            }
         }
     }
 

@@ -19,8 +19,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::answer;
-use super::message::{Id, Kind, Message, read_id};
-use super::relay::{Awaited, Onward, Relay};
+use super::message::{Id, Kind, Message, Request, read_id};
+use super::relay::{Awaited, Cleared, Onward, Relay};
+use super::waiting::Pulse;
 use crate::gateway::Gateway;
 use crate::identity::Caller;
 use crate::source::Source;
@@ -147,7 +148,8 @@ async fn greet(
     let caller = Caller::of_account(principal, Source::Link { uid });
     gateway.welcome(&caller).await.map_err(|problem| problem.message().to_owned())?;
     let server = hello.server.as_str().into();
-    Ok(Relay { gateway: gateway.clone(), caller, server, conversation, path: "mcp link" })
+    let (gateway, shown) = (gateway.clone(), Arc::default());
+    Ok(Relay { gateway, caller, server, conversation, path: "mcp link", shown })
 }
 
 /// One client, one server, and what passes between them.
@@ -240,7 +242,7 @@ impl Link {
     async fn judge(&self, text: String) {
         let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(&text) else { return };
         let wait = Duration::from_secs(self.relay.gateway.limits.wait_seconds_max);
-        match self.relay.ask(&request, wait).await {
+        match self.heard(&request, wait).await {
             Onward::Pass(cleared) => {
                 let (text, awaited) = cleared.into_parts();
                 self.asked().insert(awaited.id.clone(), Stage::Sent(Box::new(awaited)));
@@ -249,6 +251,23 @@ impl Link {
             Onward::Answer(answer) => {
                 self.asked().remove(&request.id());
                 self.say(LinkSide::Client, answer).await;
+            }
+        }
+    }
+
+    /// The word on a request. While a person thinks, a client that asked to hear of progress does.
+    async fn heard(&self, request: &Request<'_>, wait: Duration) -> Onward<Cleared> {
+        let asked = self.relay.ask(request, wait);
+        tokio::pin!(asked);
+        let mut pulse = Pulse::of(request);
+        loop {
+            tokio::select! {
+                biased;
+                onward = &mut asked => return onward,
+                () = pulse.due(), if pulse.is_heard() => {}
+            }
+            if let Some(word) = pulse.word() {
+                self.say(LinkSide::Client, word).await;
             }
         }
     }

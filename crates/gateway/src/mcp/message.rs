@@ -137,6 +137,12 @@ impl Request<'_> {
         read_text(self.method).unwrap_or_default()
     }
 
+    /// The same request with other parameters.
+    pub(crate) fn with_params(&self, params: &Value) -> String {
+        let (id, method) = (self.id.get(), self.method.get());
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{method},"params":{params}}}"#)
+    }
+
     /// What it is about, where its method names one thing: a tool, a prompt, a resource.
     pub(crate) fn mirrored_name(&self) -> Option<String> {
         let field = match self.method().as_str() {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use bakerst_guard::{Fate, Permit, Sanitized};
 use bakerst_model::{
-    AgentId, Code, ConversationId, IdError, Reason, Recorded, ToolCall, ToolName, Untrusted, json,
+    AgentId, ApprovalId, Code, ConversationId, IdError, Reason, Recorded, ToolCall, ToolName,
+    Untrusted, Verdict, json,
 };
 use serde_json::{Map, Value};
 
@@ -14,6 +15,10 @@ use super::answer;
 use super::listing;
 use super::media::SetAside;
 use super::message::{Id, Kind, Message, Outcome, Request, is_taken_for, read_text};
+use super::rounds::{self, Brought};
+use super::screening::Shown;
+use super::session::Owner;
+use super::waiting::Waiting;
 use crate::gateway::{Enforcement, Gateway};
 use crate::identity::Caller;
 use crate::judge::{Asking, Ruled};
@@ -31,6 +36,8 @@ pub(crate) struct Relay {
     pub(crate) conversation: ConversationId,
     /// Where the client came in, for the log.
     pub(crate) path: &'static str,
+    /// What the server's lists have shown.
+    pub(crate) shown: Arc<Shown>,
 }
 
 /// What becomes of a message.
@@ -71,6 +78,17 @@ enum Leave {
     Unguarded,
 }
 
+/// How a request comes.
+#[derive(Clone, Copy)]
+struct Comes {
+    /// How long it may wait for a person.
+    wait: Duration,
+    /// The request for approval that it comes back for.
+    back: Option<ApprovalId>,
+    /// Whether its client comes back by itself when it is told to.
+    in_rounds: bool,
+}
+
 /// A value of a server's, as the client may have it.
 struct Cleaned {
     value: Value,
@@ -95,6 +113,37 @@ const JUDGED: [&str; 4] =
 impl Relay {
     /// A client's request: judged where it acts, before the server hears of it.
     pub(crate) async fn ask(&self, request: &Request<'_>, wait: Duration) -> Onward<Cleared> {
+        if self.gateway.enforcement == Enforcement::Off {
+            return self.ask_anew(request, Comes { wait, back: None, in_rounds: false }).await;
+        }
+        let owner = self.owner();
+        match rounds::brought(request, &self.gateway.states, &owner) {
+            Brought::Servers => {
+                self.ask_anew(request, Comes { wait, back: None, in_rounds: false }).await
+            }
+            Brought::Nothing => {
+                let comes = Comes { wait, back: None, in_rounds: rounds::may_have(request) };
+                self.ask_anew(request, comes).await
+            }
+            Brought::Back(id, text) => match Message::read(&text) {
+                Ok(Message { kind: Kind::Request(request), .. }) => {
+                    let comes =
+                        Comes { wait, back: Some(id), in_rounds: rounds::may_have(&request) };
+                    self.ask_anew(&request, comes).await
+                }
+                _ => Onward::Answer(rounds::forged(&request.id())),
+            },
+            Brought::Forged => Onward::Answer(rounds::forged(&request.id())),
+        }
+    }
+
+    pub(super) fn owner(&self) -> Owner {
+        let agent = self.agent();
+        Owner::new(&self.caller.principal.name, agent.as_str(), &self.server)
+    }
+
+    async fn ask_anew(&self, request: &Request<'_>, comes: Comes) -> Onward<Cleared> {
+        let Comes { wait, back, in_rounds } = comes;
         let (id, method) = (request.id(), request.method());
         let since = Instant::now();
         let clear = |id, method, leave| {
@@ -116,9 +165,23 @@ impl Relay {
                 ));
             }
         };
-        let asking =
-            Asking { approval: None, wait: Some(wait), caller: &self.caller, path: self.path };
-        let (decision, seq) = match self.gateway.decide(call, asking).await {
+        let listed =
+            (method == "tools/call" && self.shown.hides()).then(|| request.mirrored_name());
+        let listed = listed.flatten();
+        let waiting = Waiting::new(self.gateway.clone(), self.caller.actor());
+        back.into_iter().for_each(|id| waiting.will_wait_for(id));
+        let wait = if in_rounds { wait.min(rounds::ROUND) } else { wait };
+        let asking = Asking {
+            approval: back,
+            wait: Some(wait),
+            caller: &self.caller,
+            path: self.path,
+            listed: listed.as_deref().map(|name| self.shown.listed(name)),
+            awaits: Some(waiting.approval()),
+        };
+        let ruled = self.gateway.decide(call, asking).await;
+        waiting.over();
+        let (decision, seq) = match ruled {
             Ok(Ruled::Permitted(permit)) => {
                 let leave = Leave::Permit(Box::new(permit));
                 return clear(id, method, leave);
@@ -129,6 +192,13 @@ impl Relay {
             }
             Err(problem) => return Onward::Answer(failed(&id, &problem)),
         };
+        let pending = decision.approval.filter(|_| in_rounds && decision.verdict == Verdict::Ask);
+        let again = pending.and_then(|approval| {
+            rounds::come_again(&id, approval, &self.gateway.states, &self.owner())
+        });
+        if let Some(again) = again {
+            return Onward::Answer(again);
+        }
         let words = match method.as_str() {
             "tools/call" => answer::not_made(&id, &decision, seq.into(), is_stateless(request)),
             _ => {
@@ -230,6 +300,12 @@ impl Relay {
         if field == "result" {
             if let Some(why) = self.unwanted(&value).await {
                 return why(&awaited.id);
+            }
+            if awaited.method == "tools/list" {
+                match self.screened(&mut value).await {
+                    Ok(hid) => changed |= hid,
+                    Err(problem) => return failed(&awaited.id, &problem),
+                }
             }
             changed |= listing::keep_visible(
                 &self.gateway.policy(),

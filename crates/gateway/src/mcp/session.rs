@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use bakerst_model::Digest;
+use bakerst_model::{Digest, Secret};
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 
@@ -20,7 +20,7 @@ const NONCE_BYTES: usize = 24;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Unsealed;
 
-/// Seals and opens the names of sessions.
+/// Seals and opens the names of sessions, and what clients keep for us.
 #[derive(Clone)]
 pub(crate) struct Seal(Arc<XChaCha20Poly1305>);
 
@@ -33,6 +33,13 @@ impl Seal {
         let mut key = [0; 32];
         getrandom::fill(&mut key)?;
         Ok(Self(Arc::new(XChaCha20Poly1305::new(&key.into()))))
+    }
+
+    /// The seal with a key that was derived from this one for `purpose`: it still opens what it has
+    /// sealed after a restart, and wherever else the key is.
+    pub(crate) fn derived(key: &Secret, purpose: &[u8]) -> Self {
+        let key = Digest::of_parts(&[b"bakerst seal v1", purpose, key.expose()]);
+        Self(Arc::new(XChaCha20Poly1305::new(key.as_bytes().into())))
     }
 
     /// Our name for a session that a server has just opened under a name of its own; good for

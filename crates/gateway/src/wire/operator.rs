@@ -78,7 +78,9 @@ impl From<Approval> for ApprovalView {
             }
             ApprovalState::Used { by, at } => (Some(by), Some(at), None, None),
             ApprovalState::Denied { by, at, note } => (Some(by), Some(at), None, note),
-            ApprovalState::Expired { at } => (None, Some(at), None, None),
+            ApprovalState::Expired { at } | ApprovalState::Withdrawn { at } => {
+                (None, Some(at), None, None)
+            }
         };
         let reasons = request.reasons.into_iter().map(|because| ApprovalReason {
             guardrail: because.guardrail,

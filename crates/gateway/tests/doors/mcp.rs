@@ -2,6 +2,8 @@
 
 mod faults;
 mod link;
+mod screening;
+mod waits;
 
 use axum::body::Body;
 use axum::http::Response;

@@ -63,7 +63,8 @@ impl ToolPolicy {
             let message = format!("the policy does not know the tool `{}`", Escaped(name));
             return vec![Check::Reject(Reason::new(Code::UnknownTool, message))];
         };
-        if let Some(reason) = self.pins.as_ref().and_then(|pins| pins.objection(name)) {
+        let pinned = self.pins.as_ref().and_then(|pins| pins.objection(name));
+        if let Some(reason) = pinned.or_else(|| subject.facts.listed.clone()) {
             return vec![Check::Reject(reason)];
         }
         let mut found = Vec::new();

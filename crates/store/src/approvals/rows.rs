@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::database::{Unreadable, millis, read_digest, read_id, read_millis};
 
+/// How a request that was taken back is told from one that nobody answered in time. Both are
+/// `expired` in the table, so that versions which know no other word still read it.
+const WITHDRAWN: &str = "withdrawn";
+
 /// One request by number.
 pub(super) fn find(books: &Transaction<'_>, id: ApprovalId) -> rusqlite::Result<Option<Approval>> {
     let mut find = books.prepare_cached("SELECT * FROM approvals WHERE id = ?1")?;
@@ -106,8 +110,8 @@ pub(super) fn update(
     )?;
     let changed = update.execute(params![
         number(id),
-        from.as_str(),
-        to.as_str(),
+        word(from),
+        word(to),
         by,
         at.map(millis),
         usable_until.map(millis),
@@ -127,6 +131,15 @@ fn columns(state: &ApprovalState) -> Columns<'_> {
         ApprovalState::Used { by, at } => (Some(by), Some(*at), None, None),
         ApprovalState::Denied { by, at, note } => (Some(by), Some(*at), None, note.as_deref()),
         ApprovalState::Expired { at } => (None, Some(*at), None, None),
+        ApprovalState::Withdrawn { at } => (None, Some(*at), None, Some(WITHDRAWN)),
+    }
+}
+
+/// A state as the table has it.
+fn word(state: &ApprovalState) -> &'static str {
+    match state {
+        ApprovalState::Withdrawn { at } => ApprovalState::Expired { at: *at }.as_str(),
+        state => state.as_str(),
     }
 }
 
@@ -178,7 +191,13 @@ fn read_state(row: &Row<'_>) -> rusqlite::Result<ApprovalState> {
         "denied" => {
             ApprovalState::Denied { by: by()?, at: time("settled_at")?, note: row.get("note")? }
         }
-        "expired" => ApprovalState::Expired { at: time("settled_at")? },
+        "expired" => {
+            let at = time("settled_at")?;
+            match row.get::<_, Option<String>>("note")?.as_deref() {
+                Some(WITHDRAWN) => ApprovalState::Withdrawn { at },
+                _ => ApprovalState::Expired { at },
+            }
+        }
         _ => return Err(Unreadable("state").into()),
     })
 }

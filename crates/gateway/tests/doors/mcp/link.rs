@@ -9,13 +9,13 @@ use super::{call, fate};
 use crate::support::{House, Plan};
 
 /// A wrapper, and what stands at both of its ends.
-struct Wrapper {
+pub(super) struct Wrapper {
     reading: BufReader<OwnedReadHalf>,
     writing: OwnedWriteHalf,
 }
 
 impl Wrapper {
-    async fn connect(house: &House) -> Self {
+    pub(super) async fn connect(house: &House) -> Self {
         let mut wrapper = Self::raw(house).await;
         wrapper.say(r#"{"server":"files"}"#).await;
         assert_eq!(wrapper.line().await.unwrap(), "\"ready\"");
@@ -32,7 +32,7 @@ impl Wrapper {
     }
 
     /// What one of the two says.
-    async fn from(&mut self, side: char, message: &Value) {
+    pub(super) async fn from(&mut self, side: char, message: &Value) {
         self.say(&format!("{side}{message}")).await;
     }
 
@@ -44,7 +44,7 @@ impl Wrapper {
     }
 
     /// The next message, and to whom it goes.
-    async fn next(&mut self) -> (char, Value) {
+    pub(super) async fn next(&mut self) -> (char, Value) {
         let line = self.line().await.expect("the link ended");
         (line.chars().next().unwrap(), serde_json::from_str(&line[1..]).unwrap_or_default())
     }

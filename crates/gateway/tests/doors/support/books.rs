@@ -218,6 +218,22 @@ impl ApprovalBook for FakeApprovals {
         })
     }
 
+    fn withdraw(
+        &self,
+        id: ApprovalId,
+        now: UnixMillis,
+    ) -> Pending<'_, Result<Option<Approval>, BookError>> {
+        Box::pin(async move {
+            self.step(|approvals| {
+                let approval = approvals.iter_mut().find(|approval| approval.id == id);
+                Ok(approval.and_then(|approval| {
+                    approval.state = approval.withdrawn(now)?;
+                    Some(approval.clone())
+                }))
+            })
+        })
+    }
+
     fn expire(&self, now: UnixMillis) -> Pending<'_, Result<Vec<Approval>, BookError>> {
         Box::pin(async move {
             self.step(|approvals| {
