@@ -60,11 +60,17 @@ impl Checkpoint {
         if !text.trim_start().starts_with('{') {
             return vec![format!("{}\n", text.trim_end_matches('\n'))];
         }
-        let notes = text.lines().filter_map(|line| {
-            let record: serde_json::Value = serde_json::from_str(line).ok()?;
-            record.pointer("/detail/note")?.as_str().map(str::to_owned)
-        });
-        notes.collect()
+        text.lines().filter_map(Self::note_in).collect()
+    }
+
+    /// The note in a record, or in the record that an OCSF event holds.
+    fn note_in(line: &str) -> Option<String> {
+        let read = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok();
+        let mut record = read(line)?;
+        if let Some(raw) = record.get("raw_data").and_then(serde_json::Value::as_str) {
+            record = read(raw)?;
+        }
+        record.pointer("/detail/note")?.as_str().map(str::to_owned)
     }
 }
 
@@ -194,6 +200,8 @@ mod tests {
         assert_eq!(Checkpoint::find_notes(&note), std::slice::from_ref(&note));
         let record = serde_json::json!({"seq": 9, "detail": {"size": 9, "note": note}});
         let kept = format!("{record}\n{{\"seq\":10}}\nnot json\n{record}\n");
-        assert_eq!(Checkpoint::find_notes(&kept), [note.clone(), note]);
+        assert_eq!(Checkpoint::find_notes(&kept), [note.clone(), note.clone()]);
+        let event = serde_json::json!({"class_uid": 6003, "raw_data": record.to_string()});
+        assert_eq!(Checkpoint::find_notes(&event.to_string()), [note]);
     }
 }

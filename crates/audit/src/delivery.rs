@@ -16,6 +16,6 @@ mod status;
 pub use account::{Account, Discord};
 pub use backoff::{Backoff, Moment};
 pub use planner::{Circuit, Letter, Outcome, Pace, Planner, Reason, Step};
-pub use shipped::{EventId, Shipped};
+pub use shipped::{EventId, Form, Shipped};
 pub use span::Span;
 pub use status::{Deliveries, LogVitals, SinkStatus, Vitals};

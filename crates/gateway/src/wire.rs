@@ -7,6 +7,7 @@ mod conversations;
 mod hook;
 mod log;
 mod operator;
+mod reported;
 
 use bakerst_model::Code;
 use schemars::JsonSchema;
@@ -25,6 +26,12 @@ pub use log::{
 pub use operator::{
     ApprovalAnswerRequest, ApprovalReason, ApprovalView, HealthView, ReadyView, TokenCreated,
     TokenRequest, TokenView,
+};
+
+pub(crate) use reported::check as check_reported;
+pub use reported::{
+    AdminDetail, AuthDetail, Cache, Cost, Decimal, FamilyDetail, LlmDetail, Millis, SecretDetail,
+    Tokens, ToolDetail,
 };
 
 /// Every error, on every path.

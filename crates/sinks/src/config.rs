@@ -4,11 +4,12 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bakerst_audit::delivery::{Backoff, Pace};
+use bakerst_audit::delivery::{Backoff, Form, Pace};
 use bakerst_model::Secret;
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::formed::Formed;
 use crate::kinds::{datadog, elastic, file, loki, nats, otlp, splunk, syslog, webhook};
 use crate::tls::TlsError;
 use crate::{Origin, Sink};
@@ -107,6 +108,9 @@ pub struct SinkShape {
     /// Whether it is served at all.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// In which form it gets records.
+    #[serde(default)]
+    pub format: Form,
     /// So many records are sent at once, without waiting for more.
     #[serde(default = "flush_records")]
     pub flush_records: u64,
@@ -271,7 +275,7 @@ impl SinkEntry {
         keyring: &dyn Keyring,
         origin: &Origin,
     ) -> Result<Box<dyn Sink>, ConfigError> {
-        Ok(match &self.config {
+        let sink: Box<dyn Sink> = match &self.config {
             Settings::File(config) => Box::new(file::File::open(config)),
             Settings::Webhook(config) => Box::new(webhook::Webhook::open(config, keyring)?),
             Settings::Loki(config) => Box::new(loki::Loki::open(config, keyring)?),
@@ -281,6 +285,10 @@ impl SinkEntry {
             Settings::Otlp(config) => Box::new(otlp::Otlp::open(config, keyring, origin)?),
             Settings::Syslog(config) => Box::new(syslog::Syslog::open(config, keyring, origin)?),
             Settings::Nats(config) => Box::new(nats::Nats::open(config, keyring)?),
+        };
+        Ok(match self.shape.format {
+            Form::Record => sink,
+            form @ Form::Ocsf => Box::new(Formed { sink, form }),
         })
     }
 }

@@ -203,7 +203,7 @@ impl SinkFolder {
         let head: Head = serde_json::from_str(head).map_err(|_| strange())?;
         let log = LogId::parse(&head.log).ok_or_else(strange)?;
         let id = EventId { log, seq: Seq(head.seq) };
-        let record = Shipped { id, line: line.trim_end_matches('\n').into() };
+        let record = Shipped::new(id, line.trim_end_matches('\n'));
         Ok(DeadLetter { name: name.to_owned(), why: head.why, at: head.at, record })
     }
 

@@ -11,6 +11,7 @@
 
 mod config;
 mod folder;
+mod formed;
 mod http;
 mod kinds;
 mod shipper;

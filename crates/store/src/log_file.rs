@@ -11,6 +11,7 @@
 //! sync fails, the log closes until a restart has looked at what is there. A failed sync is never
 //! tried again: the operating system may have dropped the very pages that it could not write.
 
+mod disk;
 mod live;
 mod recover;
 mod shared;
@@ -28,6 +29,7 @@ use std::time::Duration;
 use bakerst_audit::{About, ChainError, Fault, LogId, LogKey, LogKeys};
 use bakerst_model::{Clock, Code, Digest, Event, Journal, JournalError, Pending, Seq};
 
+use self::disk::{Disk, Files};
 use self::recover::Opening;
 use self::shared::{Shared, Written};
 use crate::{StateFolder, Synced};
@@ -270,12 +272,22 @@ impl LogFile {
         settings: LogSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, LogError> {
+        Self::open_on(Arc::new(Files), folder, keys, settings, clock)
+    }
+
+    fn open_on(
+        disk: Arc<dyn Disk>,
+        folder: &StateFolder,
+        keys: &LogKeys,
+        settings: LogSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, LogError> {
         let log = folder.log();
         let about = &settings.about;
         let recovered = Opening { folder: &log, keys, about, clock: &*clock }.recover()?;
         let (opened, rotate) = (recovered.opened.clone(), recovered.begin_segment);
         let failed = |error: &dyn std::error::Error| LogError::Begin(error.to_string());
-        let shared = Shared::new(log, recovered, settings, clock).map_err(|e| failed(&e))?;
+        let shared = Shared::new(log, recovered, settings, clock, disk).map_err(|e| failed(&e))?;
         let current = keys.current();
         if rotate {
             shared.rotate(&mut shared.lock(), None).map_err(|error| failed(&error))?;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::View;
-use crate::delivery::Shipped;
+use crate::delivery::{Form, Shipped};
 
 /// The most logs in one request.
 pub const ENTRIES_MAX: usize = 1000;
@@ -44,7 +44,11 @@ struct Entry<'r> {
     timestamp: Option<u64>,
     event_id: String,
     /// Under a name of ours: a `timestamp` at the top would be taken for the log's date.
+    #[serde(skip_serializing_if = "Option::is_none")]
     bakerst: Option<&'r RawValue>,
+    /// The same as an OCSF event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ocsf: Option<&'r RawValue>,
 }
 
 /// The body of a request. What is no JSON goes as the message.
@@ -65,9 +69,10 @@ fn entry<'r>(record: &'r Shipped, marks: &'r Marks, now: UnixMillis) -> Entry<'r
         hostname: marks.host.as_deref(),
         service: &marks.service,
         status: view.severity().as_str(),
-        message: view.json.map_or_else(|| record.line.to_string(), |_| view.summary()),
+        message: view.json.map_or_else(|| record.text().to_string(), |_| view.summary()),
         timestamp: dated.then_some(view.at.0),
         event_id: record.id.to_string(),
-        bakerst: view.json,
+        bakerst: view.json.filter(|_| record.form() == Form::Record),
+        ocsf: view.json.filter(|_| record.form() == Form::Ocsf),
     }
 }

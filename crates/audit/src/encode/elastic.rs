@@ -73,7 +73,7 @@ pub fn bulk(records: &[Shipped], now: UnixMillis) -> Vec<u8> {
                 action: &view.action,
                 sequence: record.id.seq.0,
                 outcome: outcome(view.verdict.as_deref()),
-                original: &record.line,
+                original: record.text(),
             },
             log: Log { level: view.severity().as_str() },
             bakerst: Own {

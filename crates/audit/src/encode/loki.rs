@@ -32,7 +32,7 @@ pub fn push(records: &[Shipped], labels: &BTreeMap<String, String>, now: UnixMil
         records.iter().map(|record| (record, View::of(record, now))).collect();
     let mut streams: Vec<Stream<'_>> = Vec::new();
     for (record, view) in &views {
-        let value = (nanos(record, view), record.line.as_ref(), metadata(record, view));
+        let value = (nanos(record, view), record.text(), metadata(record, view));
         let category = view.category.as_ref();
         let known = streams.iter_mut().find(|s| s.stream.get("category") == Some(&category));
         if let Some(stream) = known {

@@ -45,7 +45,7 @@ fn log_record(record: &Shipped, now: UnixMillis) -> Value {
         "severityNumber": number,
         "severityText": severity,
         "eventName": view.action,
-        "body": { "stringValue": record.line.as_ref() },
+        "body": { "stringValue": record.text() },
         "attributes": own.into_iter().chain(fields).collect::<Vec<_>>(),
     })
 }

@@ -55,7 +55,7 @@ pub fn events(records: &[Shipped], placing: &Placing, now: UnixMillis) -> Vec<u8
             source: &placing.source,
             sourcetype: &placing.sourcetype,
             index: placing.index.as_deref(),
-            event: view.json.map_or(Body::Text(&record.line), Body::Json),
+            event: view.json.map_or(Body::Text(record.text()), Body::Json),
             fields: BTreeMap::from([
                 ("event_id", record.id.to_string()),
                 ("severity", view.severity().as_str().to_owned()),

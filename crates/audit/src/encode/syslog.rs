@@ -39,13 +39,13 @@ pub fn message(
         Form::Rfc3164 => header_3164(&view, host),
     };
     let whole = header(false);
-    if whole.len().saturating_add(record.line.len()) <= bytes_max {
-        return whole + &record.line;
+    if whole.len().saturating_add(record.text().len()) <= bytes_max {
+        return whole + record.text();
     }
     let cut = header(true);
     let room = bytes_max.saturating_sub(cut.len());
-    let end = record.line.floor_char_boundary(room);
-    cut + record.line.get(..end).unwrap_or_default()
+    let end = record.text().floor_char_boundary(room);
+    cut + record.text().get(..end).unwrap_or_default()
 }
 
 /// A message with its length before it, as TCP and TLS want it: a line end in it ends nothing.
@@ -72,7 +72,7 @@ fn header_5424(
         data.push_str(&format!(" {name}=\"{}\"", escaped(value)));
     }
     if cut {
-        data.push_str(&format!(" cut=\"{}\"", record.line.len()));
+        data.push_str(&format!(" cut=\"{}\"", record.text().len()));
     }
     data.push(']');
     format!(

@@ -75,7 +75,7 @@ pub struct View<'r> {
     pub code: Option<Cow<'r, str>>,
     /// The reason, in words.
     pub reason: Option<Cow<'r, str>>,
-    /// The whole record as JSON, where it is JSON.
+    /// What is sent of it as JSON, where it is JSON: the record, or what stands in its place.
     pub json: Option<&'r RawValue>,
 }
 
@@ -124,7 +124,7 @@ impl<'r> View<'r> {
     /// Reads a record; `now` stands in for a time that cannot be read.
     #[must_use]
     pub fn of(record: &'r Shipped, now: UnixMillis) -> Self {
-        let json = serde_json::from_str::<&RawValue>(&record.line).ok();
+        let json = serde_json::from_str::<&RawValue>(record.text()).ok();
         let Ok(shape) = serde_json::from_str::<RecordShape<'r>>(&record.line) else {
             return Self::unreadable(json, now);
         };

@@ -39,7 +39,7 @@ pub fn delivery(records: &[Shipped]) -> Vec<u8> {
         log: records.first().map(|record| record.id.log.to_string()).unwrap_or_default(),
         first: seq(records.first()),
         last: seq(records.last()),
-        records: records.iter().map(|record| Line::of(&record.line)).collect(),
+        records: records.iter().map(|record| Line::of(record.text())).collect(),
     };
     // Texts, numbers and JSON alone always have a JSON form.
     serde_json::to_vec(&delivery).unwrap_or_default()

@@ -16,7 +16,7 @@ use crate::exchange::Exchange;
 use crate::identity::Caller;
 use crate::problem::Problem;
 use crate::reply::Reply;
-use crate::wire::{AuditAnswer, ReportedEvent};
+use crate::wire::{AuditAnswer, ReportedEvent, check_reported};
 
 /// An event that an application reports, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,8 +85,9 @@ impl Reported {
             return Err(Problem::field(format!("`timestamp` is too long: `{}…`", Escaped(shown))));
         }
         let action = Action::reported(&category, &action)?;
-        let actor = actor.filter(|actor| !actor.is_null());
-        Ok(Self { action, timestamp, actor, detail: detail.unwrap_or_default() })
+        let (actor, detail) = (actor.filter(|actor| !actor.is_null()), detail.unwrap_or_default());
+        check_reported(action.category(), &detail).map_err(Problem::field)?;
+        Ok(Self { action, timestamp, actor, detail })
     }
 
     /// The event as it is recorded. Whoever holds the token is its actor; everything that the

@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::FamilyDetail;
+
 use crate::problem::NO_OTHER_WAY;
 
 /// A tool call that an agent wants to make. Other fields are ignored.
@@ -77,6 +79,7 @@ pub struct ReportedEvent {
     /// Who did it, in the application's words. Kept as reported; the record names the token too.
     pub actor: Option<Value>,
     /// What is worth knowing about it. Secrets are taken out before it is recorded.
+    #[schemars(with = "Option<FamilyDetail>")]
     pub detail: Option<Map<String, Value>>,
 }
 

@@ -52,6 +52,61 @@ async fn events_of_an_array_keep_their_order() {
 }
 
 #[tokio::test]
+async fn what_an_application_tells_has_the_type_that_its_field_has() {
+    let house = House::new().await;
+    let mut app = house.tcp().await;
+    let rows = [
+        ("auth", json!({ "method": "oidc", "reason": "expired", "ip": "2001:db8::7" })),
+        ("auth", json!({ "method": 7 })),
+        ("auth", json!({ "reason": [] })),
+        ("auth", json!({ "ip": "the office" })),
+        ("tool", json!({ "tool": "ls", "input": [1], "duration_ms": 1.5, "decision": "approve" })),
+        ("tool", json!({ "tool": {} })),
+        ("tool", json!({ "duration_ms": -1 })),
+        ("tool", json!({ "duration_ms": "3 s" })),
+        ("tool", json!({ "decision": true })),
+        ("secret", json!({ "keys": ["db"], "requested_by": "ann", "restart": false })),
+        ("secret", json!({ "keys": "db" })),
+        ("secret", json!({ "requested_by": 7 })),
+        ("secret", json!({ "restart": "yes" })),
+        ("admin", json!({ "setting": "a.b", "old": null, "new": { "x": [] } })),
+        ("admin", json!({ "setting": 7 })),
+        (
+            "llm",
+            json!({ "model": "m", "provider": "p", "tokens": { "input": 3, "output": 4 },
+                    "cost": "0.0125", "cache": { "read_tokens": 2, "share": 0.5 }, "error": {} }),
+        ),
+        ("llm", json!({ "tokens": 7, "cost": 0.5, "cache": "hit", "error": "timeout" })),
+        ("llm", json!({ "model": [] })),
+        ("llm", json!({ "provider": 1 })),
+        ("llm", json!({ "tokens": -7 })),
+        ("llm", json!({ "tokens": { "input": "many" } })),
+        ("llm", json!({ "cost": "much" })),
+        ("llm", json!({ "cost": -0.5 })),
+        ("llm", json!({ "cache": { "hit": "yes" } })),
+        // Others may stand beside them, those of other families too.
+        ("llm", json!({ "keys": 7, "tool": [], "temperature": 0.7, "model": null })),
+    ];
+    for (category, detail) in rows {
+        let action = format!("{category}.x");
+        let sent = json!({ "category": category, "action": action, "detail": detail });
+        let reply = app.post(AUDIT, &sent).await;
+        let fields = detail.as_object().unwrap();
+        match fields.len() {
+            1 => {
+                let named = format!("`detail.{}`", fields.keys().next().unwrap());
+                assert_eq!(reply.verdict(), "400 API-005", "{detail}");
+                assert!(reply.text.contains(&named), "{named}: {}", reply.text);
+            }
+            _ => {
+                assert_eq!(reply.status, 200, "{detail}: {}", reply.text);
+                assert_eq!(house.journal.all().pop().unwrap().detail["detail"], detail);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn one_bad_event_keeps_all_of_them_out() {
     let house = House::new().await;
     let mut app = house.socket().await;

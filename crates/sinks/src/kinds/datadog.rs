@@ -92,20 +92,20 @@ impl Sink for Datadog {
     fn send<'s>(&'s mut self, records: &'s [Shipped], now: UnixMillis) -> Pending<'s, Outcome> {
         Box::pin(async move {
             // What is longer is cut on arrival, and 202 said all the same.
-            let long = records.iter().filter(|record| record.line.len() > RECORD_BYTES_MAX);
+            let long = records.iter().filter(|record| record.text().len() > RECORD_BYTES_MAX);
             let letters: Vec<Letter> = long
                 .map(|record| Letter {
                     seq: record.id.seq,
                     why: Reason::new(format!(
                         "{} bytes are more than one log may have",
-                        record.line.len()
+                        record.text().len()
                     )),
                 })
                 .collect();
             if letters.is_empty() {
                 return self.post(records, now).await;
             }
-            let fits = |record: &&Shipped| record.line.len() <= RECORD_BYTES_MAX;
+            let fits = |record: &&Shipped| record.text().len() <= RECORD_BYTES_MAX;
             let short: Vec<Shipped> = records.iter().filter(fits).cloned().collect();
             if short.is_empty() {
                 return Outcome::AcceptedExcept(letters);

@@ -38,7 +38,7 @@ impl Sink for File {
     fn send<'s>(&'s mut self, records: &'s [Shipped], _now: UnixMillis) -> Pending<'s, Outcome> {
         let mut lines = String::new();
         for record in records {
-            lines.push_str(&record.line);
+            lines.push_str(record.text());
             lines.push('\n');
         }
         let path = self.path.clone();

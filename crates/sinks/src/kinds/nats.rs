@@ -208,10 +208,10 @@ impl Nats {
             head.push_str(&format!("Nats-Expected-Stream: {stream}\r\n"));
         }
         head.push_str("\r\n");
-        let payload_bytes = head.len() + record.line.len();
+        let payload_bytes = head.len() + record.text().len();
         let (subject, inbox, seq) = (&self.subject, &self.inbox, record.id.seq);
         let line = format!("HPUB {subject} {inbox}.{seq} {} {payload_bytes}\r\n", head.len());
-        let bytes = [line.as_bytes(), head.as_bytes(), record.line.as_bytes(), b"\r\n"].concat();
+        let bytes = [line.as_bytes(), head.as_bytes(), record.text().as_bytes(), b"\r\n"].concat();
         Publication { payload_bytes, bytes }
     }
 }

@@ -13,7 +13,7 @@ fn sink(url: &str) -> datadog::Datadog {
     datadog::Datadog::open(&settings(config), &Keys, &origin()).unwrap()
 }
 
-fn check(asked: &Asked) -> Vec<Value> {
+pub(crate) fn check(asked: &Asked) -> Vec<Value> {
     assert_eq!(asked.path, "/api/v2/logs");
     assert_eq!(asked.header("dd-api-key"), SECRET);
     assert_eq!(asked.header("content-type"), "application/json");

@@ -9,7 +9,7 @@ fn sink(url: &str) -> elastic::Elastic {
     elastic::Elastic::open(&settings(config), &Keys).unwrap()
 }
 
-fn check(asked: &Asked) -> Vec<(Value, Value)> {
+pub(crate) fn check(asked: &Asked) -> Vec<(Value, Value)> {
     assert_eq!(asked.path, "/logs-bakerst-default/_bulk");
     assert_eq!(asked.header("content-type"), "application/x-ndjson");
     assert_eq!(asked.header("authorization"), format!("ApiKey {SECRET}"));

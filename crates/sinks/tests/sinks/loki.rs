@@ -15,7 +15,7 @@ fn sink(url: &str) -> loki::Loki {
 }
 
 /// Holds a push against everything that Loki would, and hands out its entries.
-fn check(asked: &Asked) -> Vec<Value> {
+pub(crate) fn check(asked: &Asked) -> Vec<Value> {
     assert_eq!(asked.path, "/loki/api/v1/push");
     assert_eq!(asked.header("content-type"), "application/json");
     assert_eq!(asked.header("x-scope-orgid"), "security");

@@ -11,6 +11,7 @@ mod config;
 mod datadog;
 mod elastic;
 mod file;
+mod forms;
 mod loki;
 mod nats;
 mod otlp;

@@ -10,7 +10,7 @@ fn sink(url: &str) -> otlp::Otlp {
 }
 
 /// Holds an export against the shapes of the protocol, and hands out its records.
-fn check(asked: &Asked) -> Vec<Value> {
+pub(crate) fn check(asked: &Asked) -> Vec<Value> {
     assert_eq!(asked.path, "/v1/logs");
     assert_eq!(asked.header("content-type"), "application/json");
     assert_eq!(asked.header("x-api-key"), SECRET);

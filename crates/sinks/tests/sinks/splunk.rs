@@ -10,7 +10,7 @@ fn sink(url: &str, more: &Value) -> splunk::Splunk {
     splunk::Splunk::open(&settings(config), &Keys, &origin()).unwrap()
 }
 
-fn check(asked: &Asked) -> Vec<Value> {
+pub(crate) fn check(asked: &Asked) -> Vec<Value> {
     assert_eq!(asked.path, "/services/collector/event");
     assert_eq!(asked.header("authorization"), format!("Splunk {SECRET}"));
     check_channel(asked);

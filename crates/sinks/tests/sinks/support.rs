@@ -48,7 +48,7 @@ pub(crate) fn record_at(seq: u64, at: UnixMillis) -> Shipped {
     let line = format!(
         r#"{{"seq":{seq},"timestamp":"{at}","category":"{category}","action":"{action}","actor":{{"name":"ci","agent":"bot-7","ip":"127.0.0.1"}},"conversation":"c-1","detail":{detail},"prev":"{prev}","mac":"{mac}"}}"#
     );
-    Shipped { id: EventId { log: log_id(), seq: Seq(seq) }, line: line.into() }
+    Shipped::new(EventId { log: log_id(), seq: Seq(seq) }, line)
 }
 
 /// Records in a row.
@@ -58,9 +58,9 @@ pub(crate) fn records(count: u64) -> Vec<Shipped> {
 
 /// A record of about this length.
 pub(crate) fn long_record(seq: u64, bytes: usize) -> Shipped {
-    let Shipped { id, line } = record(seq);
+    let Shipped { id, line, .. } = record(seq);
     let line = line.replace("send_money", &format!("send_money{}", "é".repeat(bytes / 2)));
-    Shipped { id, line: line.into() }
+    Shipped::new(id, line)
 }
 
 /// Where records come from in tests.

@@ -145,9 +145,9 @@ fn an_old_receiver_gets_the_old_form_when_it_is_asked_for() {
 
 #[test]
 fn nobody_can_forge_structured_data() {
-    let Shipped { id, line } = record(1);
+    let Shipped { id, line, .. } = record(1);
     let forged = line.replace("bot-7", "x\\\"] [forged@1 a=\\\"b\\u0007\\n");
-    let shipped = Shipped { id, line: forged.into() };
+    let shipped = Shipped::new(id, forged);
     let (data, _) = check(&message(&shipped, Form::Rfc5424, "guard-1.example", 8192, NOW));
     let agent = data.iter().find(|(name, _)| name == "agent").unwrap();
     assert_eq!(agent.1, "x\"] [forged@1 a=\"b");

@@ -1,15 +1,13 @@
 //! The live segment, and the room that is made in it ahead of what is written.
 
-use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
 use bakerst_model::Seq;
 
+use super::disk::{Disk, Medium};
 use crate::LogFolder;
-use crate::folder::sync_folder;
 
 /// How much room is made at once. It is synced together with the records before it: larger steps
 /// make the one sync that carries it slower than all others.
@@ -18,7 +16,7 @@ const ROOM_BYTES: usize = 256 << 10;
 /// The segment that is written to.
 #[derive(Debug)]
 pub(super) struct Live {
-    pub(super) file: Arc<File>,
+    pub(super) file: Arc<dyn Medium>,
     /// Its first record.
     pub(super) segment: Seq,
     /// Where the next record goes: the end of the last whole one.
@@ -37,20 +35,24 @@ pub(super) enum Failed {
 }
 
 impl Live {
-    pub(super) fn new(file: File, segment: Seq, end: u64) -> Self {
-        Self { file: Arc::new(file), segment, end, room: end }
+    pub(super) fn new(file: Arc<dyn Medium>, segment: Seq, end: u64) -> Self {
+        Self { file, segment, end, room: end }
     }
 
     /// Makes the file of a new segment, whole or not at all, and durable.
-    pub(super) fn begin(folder: &LogFolder, segment: Seq, header: &[u8]) -> io::Result<Self> {
+    pub(super) fn begin(
+        disk: &dyn Disk,
+        folder: &LogFolder,
+        segment: Seq,
+        header: &[u8],
+    ) -> io::Result<Self> {
         let path = folder.segment_path(segment);
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+        let file = disk.create(&path)?;
         let written = file.write_all_at(header, 0).and_then(|()| file.sync_all());
-        match written.and_then(|()| sync_folder(folder.path())) {
+        match written.and_then(|()| disk.sync_folder(folder.path())) {
             Ok(()) => Ok(Self::new(file, segment, header.len() as u64)),
             Err(error) => {
-                remove(&path, folder)?;
+                remove(disk, &path, folder)?;
                 Err(error)
             }
         }
@@ -92,7 +94,7 @@ impl Live {
     }
 }
 
-fn remove(path: &Path, folder: &LogFolder) -> io::Result<()> {
-    fs::remove_file(path)?;
-    sync_folder(folder.path())
+fn remove(disk: &dyn Disk, path: &Path, folder: &LogFolder) -> io::Result<()> {
+    disk.remove(path)?;
+    disk.sync_folder(folder.path())
 }

@@ -1,8 +1,8 @@
 //! What appenders and the syncing thread share.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use bakerst_model::{Action, Actor, Clock, Detail, Event, JournalError, Seq, Unix
 use serde_json::json;
 use tokio::sync::{oneshot, watch};
 
+use super::disk::{Disk, Medium};
 use super::live::{Failed, Live};
 use super::recover::Recovered;
 use super::{BUFFER_BYTES_MAX, Durability, LogHealth, LogSettings, WAITING_MAX};
@@ -24,8 +25,9 @@ pub(super) struct Shared {
     folder: LogFolder,
     pub(super) settings: LogSettings,
     pub(super) synced: watch::Sender<Synced>,
+    disk: Arc<dyn Disk>,
     /// Where other processes learn how far the log is on the disk.
-    note: File,
+    note: Arc<dyn Medium>,
     pub(super) clock: Arc<dyn Clock>,
     state: Mutex<State>,
     /// Rung when there is something to sync, and when the log stops.
@@ -99,7 +101,7 @@ impl State {
     }
 
     /// What has to be synced to make that durable: all before it was synced when it was sealed.
-    pub(super) fn file(&self) -> Arc<File> {
+    pub(super) fn file(&self) -> Arc<dyn Medium> {
         self.live.file.clone()
     }
 
@@ -152,15 +154,16 @@ impl Shared {
         recovered: Recovered,
         settings: LogSettings,
         clock: Arc<dyn Clock>,
+        disk: Arc<dyn Disk>,
     ) -> io::Result<Self> {
         let Recovered { file, chain, segment, end, .. } = recovered;
         let mut options = OpenOptions::new();
         let note = options.write(true).create(true).truncate(false).mode(0o600);
-        let note = note.open(folder.synced_path())?;
-        let state = State::new(chain, Live::new(file, segment, end));
+        let note = disk.adopt(note.open(folder.synced_path())?);
+        let state = State::new(chain, Live::new(disk.adopt(file), segment, end));
         let nothing = Synced { seq: Seq(0), segment: Seq(0), bytes: 0 };
         let (synced, state) = (watch::Sender::new(nothing), Mutex::new(state));
-        Ok(Self { folder, settings, synced, note, clock, state, bell: Condvar::new() })
+        Ok(Self { folder, settings, synced, disk, note, clock, state, bell: Condvar::new() })
     }
 
     /// Says how far the log is on the disk, to those in this process and in others.
@@ -299,7 +302,7 @@ impl Shared {
         if let Err(error) = self.seal(state) {
             return Err(state.close(&format!("the disk did not take it: {error}")));
         }
-        match Live::begin(&self.folder, first, &header) {
+        match Live::begin(&*self.disk, &self.folder, first, &header) {
             Ok(live) => {
                 state.live = live;
                 state.before = state.chain.mark();

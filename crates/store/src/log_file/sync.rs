@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bakerst_model::{JournalError, Seq};
 
+use super::disk::Medium;
 use super::shared::{Shared, State, Waiting, in_doubt};
 use super::{Cadence, Durability, LogFile, Opened};
 use crate::Synced;
@@ -46,7 +47,7 @@ impl Drop for LogFile {
 /// sealed.
 struct Batch {
     waiting: Vec<Waiting>,
-    file: Arc<File>,
+    file: Arc<dyn Medium>,
     written: Synced,
 }
 

@@ -1,5 +1,7 @@
 //! Media that fail, as the operating system has them: `/dev/full` takes no byte, `/dev/null`
-//! cannot be synced, and neither can be cut.
+//! cannot be synced, and neither can be cut. [`faults`] has disks that fail now and again.
+
+mod faults;
 
 use std::fs::OpenOptions;
 
@@ -37,7 +39,7 @@ fn log_on(device: &str, durability: Durability) -> LogFile {
     let outer = tempfile::tempdir().unwrap();
     let folder = StateFolder::open(outer.path()).unwrap().log();
     let settings = LogSettings { durability, checkpoints: None, ..LogSettings::default() };
-    let shared = Shared::new(folder, recovered, settings, Arc::new(Noon)).unwrap();
+    let shared = Shared::new(folder, recovered, settings, Arc::new(Noon), Arc::new(Files)).unwrap();
     LogFile::start(shared, opened, None).unwrap()
 }
 
