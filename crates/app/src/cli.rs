@@ -203,6 +203,10 @@ pub(crate) struct Eval {
     /// Where to write answers to [default: standard output].
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// For `calls` and `flows`: switch off a guardrail of the policy, to see what the others do without
+    /// it. May be given several times.
+    #[arg(long, value_name = "GUARDRAIL")]
+    pub(crate) without: Vec<String>,
 }
 
 /// What the lines hold.

@@ -14,6 +14,7 @@ mod written;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use bakerst_audit::sealed_input::SEALED_INPUT_BYTES_MAX;
 use bakerst_guard::authorization::named_files;
 use bakerst_guard::cases::PolicyCase;
 use bakerst_guard::document::{Fault, Node};
@@ -22,7 +23,7 @@ use bakerst_model::{Code, Limits};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-pub(crate) use audit::{Audit, Disk, Erasure, Retention, WhenLow};
+pub(crate) use audit::{Audit, Disk, Erasure, Retention, SealedInput, WhenLow};
 use source::Source;
 use written::Text;
 pub(crate) use written::{Written, read_policy_tests};
@@ -249,9 +250,14 @@ impl Config {
     }
 
     fn check(&self, node: &Node) -> Result<(), Fault> {
-        if self.limits.json_depth_max > JSON_DEPTH_MAX {
-            let message = format!("`json_depth_max` is at most {JSON_DEPTH_MAX}");
-            let at = node.get("limits").and_then(|limits| limits.get("json_depth_max"));
+        let Limits { json_depth_max, sealed_input_bytes_max, .. } = self.limits;
+        let bounds = [
+            ("json_depth_max", json_depth_max, JSON_DEPTH_MAX),
+            ("sealed_input_bytes_max", sealed_input_bytes_max, SEALED_INPUT_BYTES_MAX),
+        ];
+        if let Some((name, _, most)) = bounds.into_iter().find(|(_, set, most)| set > most) {
+            let message = format!("`{name}` is at most {most}");
+            let at = node.get("limits").and_then(|limits| limits.get(name));
             return Err(Fault::new(Code::ConfigValue, message).at(at.unwrap_or(node).at()));
         }
         self.gateway.check(node, &self.limits)?;

@@ -19,6 +19,7 @@ mod paths;
 mod print;
 mod reserve;
 mod retention;
+mod sealed_inputs;
 mod servers;
 mod shipping;
 mod station;

@@ -1,6 +1,7 @@
-//! Asks tool servers what they offer: starts them as a client would, listens, and ends them.
+//! Asks tool servers what they offer, as a client would: starts a program, listens and ends it, or
+//! calls an address.
 //!
-//! A server is a stranger's program. What it says is bounded in length, in number and in time, is
+//! A server is a stranger's. What it says is bounded in length, in number and in time, is
 //! read strictly, and reaches a person only escaped; whatever it started ends with it.
 
 use std::collections::BTreeMap;
@@ -14,9 +15,77 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 
+mod address;
 mod stdio;
 
-use stdio::{Answered, Talk};
+use address::HttpTalk;
+use stdio::PipeTalk;
+
+/// A tool server, as a client knows it.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Server {
+    /// A program that is started.
+    Program(Launch),
+    /// An address that is called.
+    Address(Remote),
+}
+
+impl Server {
+    /// What the client calls it.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Program(launch) => &launch.name,
+            Self::Address(remote) => &remote.name,
+        }
+    }
+
+    /// Whether another is reached in the same way, whatever else is said to it.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Program(one), Self::Program(other)) => one.command == other.command,
+            (Self::Address(one), Self::Address(other)) => one.url == other.url,
+            _ => false,
+        }
+    }
+
+    /// Who it is, for the lock.
+    pub(crate) fn identity(&self) -> ServerIdentity {
+        match self {
+            Self::Program(launch) => launch.identity(),
+            Self::Address(remote) => remote.identity(),
+        }
+    }
+}
+
+/// Where a server is, and what it wants to see.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Remote {
+    /// What the client calls it.
+    pub(crate) name: String,
+    /// Its address; `http` or `https`.
+    pub(crate) url: String,
+    /// Headers that it wants to see; their values may be secrets.
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+impl Remote {
+    fn identity(&self) -> ServerIdentity {
+        ServerIdentity { name: self.name.clone(), reached: Reached::Url(self.shown_url()) }
+    }
+
+    /// The address without what may be secret in it: user, query and fragment.
+    pub(crate) fn shown_url(&self) -> String {
+        let plain = self.url.split(['?', '#']).next().unwrap_or_default();
+        match plain.split_once("://") {
+            Some((scheme, rest)) => {
+                let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+                let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+                format!("{scheme}://{host}/{path}")
+            }
+            None => plain.to_owned(),
+        }
+    }
+}
 
 /// What a person would have to type to start a server.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -67,26 +136,70 @@ const UNGREETED_VERSION: &str = "2026-07-28";
 /// A server that has more to tell is not telling it to be read.
 const PAGES_MAX: usize = 1_000;
 
-/// Starts a server, asks it for its tools and ends it, all within `patience`.
+/// Messages beside the answer: news, questions of its own, and what is no message at all.
+const ASIDES_MAX: usize = 10_000;
+
+/// A conversation with a server.
+trait Talk {
+    /// Asks, and waits for the answer.
+    fn request(&mut self, method: &str, params: &Value) -> Result<Answered, String>;
+
+    /// Tells, and waits for nothing.
+    fn notify(&mut self, method: &str) -> Result<(), String>;
+
+    /// Takes note that the server knows no greeting, and wants to hear this version each time.
+    fn ungreeted(&mut self, version: &'static str);
+
+    /// What the server complained about last, if it has said anything.
+    fn last_words(&mut self) -> String;
+}
+
+/// A server's answer.
+enum Answered {
+    Result(Value),
+    /// What it says is wrong, escaped.
+    Error(String),
+}
+
+/// What a message answers; nothing where it is no answer.
+fn answer_of(message: Value) -> Option<Answered> {
+    let Value::Object(mut answer) = message else { return None };
+    if let Some(result) = answer.remove("result") {
+        return Some(Answered::Result(result));
+    }
+    let why = answer.get("error")?.get("message").and_then(Value::as_str);
+    let why: String = why.unwrap_or("no reason").chars().take(200).collect();
+    Some(Answered::Error(Escaped(&why).to_string()))
+}
+
+/// Asks a server for its tools, all within `patience`; one that is started ends again.
 pub(crate) fn list_tools(
-    launch: &Launch,
+    server: &Server,
     patience: Duration,
     limits: &Limits,
 ) -> Result<Listing, Failure> {
+    let name = Escaped(server.name());
     let failed = |why: String| {
-        let message = format!("the server `{}` cannot be asked: {why}", Escaped(&launch.name));
+        let message = format!("the server `{name}` cannot be asked: {why}");
         Failure::environment(Code::ServerUnusable, message)
     };
-    let mut talk = Talk::start(launch, patience, limits).map_err(failed)?;
-    let tools = ask(&mut talk, limits);
+    let mut talk: Box<dyn Talk> = match server {
+        Server::Program(launch) => {
+            Box::new(PipeTalk::start(launch, patience, limits).map_err(failed)?)
+        }
+        Server::Address(remote) => {
+            Box::new(HttpTalk::open(remote, patience, limits).map_err(failed)?)
+        }
+    };
+    let tools = ask(&mut *talk, limits);
     let tools = tools.map_err(|why| failed(format!("{why}{}", talk.last_words())))?;
     Listing::read(Value::Array(tools), limits).map_err(|e| {
-        let message = format!("the list of `{}` cannot be used: {e}", Escaped(&launch.name));
+        let message = format!("the list of `{name}` cannot be used: {e}");
         Failure::new(crate::failure::Exit::Refused, e.code, message)
     })
 }
 
-fn ask(talk: &mut Talk, limits: &Limits) -> Result<Vec<Value>, String> {
+fn ask(talk: &mut dyn Talk, limits: &Limits) -> Result<Vec<Value>, String> {
     let me = json!({ "name": "bakerst", "version": env!("CARGO_PKG_VERSION") });
     let greeting = json!({
         "protocolVersion": GREETED_VERSION, "capabilities": {}, "clientInfo": me,
@@ -97,11 +210,14 @@ fn ask(talk: &mut Talk, limits: &Limits) -> Result<Vec<Value>, String> {
             json!({})
         }
         // Servers of the newest version know no greeting.
-        Answered::Error(_) => json!({ "_meta": {
-            "io.modelcontextprotocol/protocolVersion": UNGREETED_VERSION,
-            "io.modelcontextprotocol/clientCapabilities": {},
-            "io.modelcontextprotocol/clientInfo": me,
-        }}),
+        Answered::Error(_) => {
+            talk.ungreeted(UNGREETED_VERSION);
+            json!({ "_meta": {
+                "io.modelcontextprotocol/protocolVersion": UNGREETED_VERSION,
+                "io.modelcontextprotocol/clientCapabilities": {},
+                "io.modelcontextprotocol/clientInfo": me,
+            }})
+        }
     };
     let (mut tools, mut cursor) = (Vec::new(), None::<String>);
     for _ in 0..PAGES_MAX {

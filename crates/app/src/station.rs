@@ -22,11 +22,12 @@ use bakerst_store::{
 
 use crate::cli::Global;
 use crate::clock::SystemClock;
-use crate::config::{self, Config, Erasure};
+use crate::config::{self, Config, Erasure, SealedInput};
 use crate::custody::LogCustody;
 use crate::failure::{Exit, Failure};
 use crate::reserve::{Reserve, ReservingJournal};
 use crate::retention::Keeper;
+use crate::sealed_inputs::{INPUT_KEY, InputKey, InputSealer};
 use crate::shipping::Fares;
 use crate::subjects::{SealingJournal, Subjects};
 use crate::worries::Worries;
@@ -91,6 +92,14 @@ impl Places {
         let opened = MasterKey::load_or_create(&self.master_key)
             .and_then(|master| Subjects::open(&path, &master, 0));
         opened.map(Some).map_err(|e| secrets_failure(&e))
+    }
+
+    /// The key of inputs that records hold sealed, where there is one.
+    pub(crate) fn input_key(&self) -> Result<Option<InputKey>, Failure> {
+        if !self.sealed_file().exists() || !self.master_key.exists() {
+            return Ok(None);
+        }
+        Ok(self.secrets()?.get(INPUT_KEY).map(|secret| InputKey::of(&secret)))
     }
 
     fn subjects_file(&self) -> PathBuf {
@@ -164,6 +173,11 @@ impl Station {
             None => journal.clone(),
             Some(sealing) => sealing.clone(),
         };
+        // What is sealed as an input first is sealed for its person with all the rest.
+        let recording = match config.audit.sealed_input {
+            SealedInput::Off => recording,
+            SealedInput::On => Arc::new(InputSealer::new(recording, input_key(&mut secrets)?)),
+        };
         let reserve = Arc::new(Reserve::new(places.log().path(), config.audit.disk));
         let worries = Arc::new(Worries::default());
         let keeper = Keeper::new(places, &config.audit, &journal, &clock);
@@ -230,6 +244,12 @@ fn sealing(
     let subjects = Subjects::open(&places.subjects_file(), master, config.limits.subjects_max);
     let subjects = subjects.map_err(|e| secrets_failure(&e))?;
     Ok(Some(Arc::new(SealingJournal::new(journal.clone(), subjects))))
+}
+
+/// The key of inputs that records hold sealed; it is drawn where there is none.
+fn input_key(secrets: &mut SealedFile) -> Result<InputKey, Failure> {
+    let secret = secrets.get_or_draw(INPUT_KEY).map_err(|e| secrets_failure(&e))?;
+    Ok(InputKey::of(&secret))
 }
 
 /// What the log's headers say of this machine.

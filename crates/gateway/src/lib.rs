@@ -41,6 +41,7 @@ mod tokens;
 pub mod wire;
 
 pub use gateway::{Enforcement, Gateway, OpenError, Ports};
+pub use mcp::sse;
 pub use mcp::{LinkHello, LinkSide, LinkWelcome, McpServer, McpServers, ServerError};
 pub use openapi::document as openapi_document;
 pub use paths::follow_paths;

@@ -17,7 +17,7 @@ mod revision;
 mod rounds;
 mod screening;
 mod session;
-mod sse;
+pub mod sse;
 mod upstream;
 mod waiting;
 

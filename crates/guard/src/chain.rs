@@ -181,9 +181,9 @@ impl<'c> Run<'c> {
     }
 
     /// Takes what the next guardrail said to this very call before, instead of hearing it again.
-    pub(crate) fn recall(&mut self, verdict: Verdict, reason: Reason) {
+    pub(crate) fn recall(&mut self, verdict: Verdict, reason: Option<Reason>) {
         if let Some(rail) = self.next_rail() {
-            self.note(rail, verdict, (verdict != Verdict::Allow).then_some(reason), None);
+            self.note(rail, verdict, reason, None);
         }
     }
 

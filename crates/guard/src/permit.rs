@@ -101,9 +101,10 @@ impl Policy {
             Verdict::Ask => Action::ToolAsked,
             Verdict::Deny => Action::ToolBlocked,
         };
+        let (input, withheld) = self.loggable_input(call.input.expose());
         let detail = Detail::of(&DecisionDetail {
             tool: &call.tool,
-            input: self.loggable(call.input.expose()),
+            input,
             binding: call.binding(),
             verdict: decision.verdict,
             code: decision.reason.code.as_str(),
@@ -113,7 +114,8 @@ impl Policy {
             policy: decision.policy,
             flow: decision.flow.as_deref().map(FlowFacts::recorded),
             trail: decision.trail.iter().map(|word| WordDetail::of(self, word)).collect(),
-        })?;
+        })?
+        .withholding(withheld);
         let conversation = Some(call.conversation.clone());
         let verdict = decision.verdict;
         let ruling =

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bakerst_detect::redact::{Pseudonyms, Redactor, Rule};
 use bakerst_model::{
-    AgentId, Code, ConversationId, Digest, Escaped, Limits, ToolCall, ToolName, UnixMillis,
+    AgentId, Code, ConversationId, Digest, Escaped, Limits, Secret, ToolCall, ToolName, UnixMillis,
     Untrusted, Verdict,
 };
 use serde_json::Value;
@@ -138,6 +138,12 @@ impl PolicySource {
         Ok(source)
     }
 
+    /// Whether conversations are to be followed.
+    pub(crate) fn follows_flows(&self) -> bool {
+        let mut enabled = self.guardrails.chain.iter().filter(|entry| entry.enabled);
+        enabled.any(|entry| matches!(entry.config, RailConfig::FlowControl(_)))
+    }
+
     /// Every policy in Rego that it has.
     pub fn rego(&self) -> impl Iterator<Item = &RegoSource> {
         let own = self.authorization.iter().filter_map(|section| match &section.engine {
@@ -149,6 +155,17 @@ impl PolicySource {
             _ => None,
         });
         own.chain(custom)
+    }
+
+    /// The same with one guardrail switched off, to see what the others do without it; nothing where
+    /// it has none of that name. Examples, which it might contradict now, are left out.
+    #[must_use]
+    pub fn without(&self, guardrail: &str) -> Option<Self> {
+        let mut source = self.clone();
+        let entry = source.guardrails.chain.iter_mut().find(|entry| entry.name == guardrail)?;
+        entry.enabled = false;
+        source.drop_examples();
+        Some(source)
     }
 
     fn drop_examples(&mut self) {
@@ -253,8 +270,7 @@ impl Policy {
     /// Whether conversations are to be followed.
     #[must_use]
     pub fn follows_flows(&self) -> bool {
-        let mut enabled = self.source.guardrails.chain.iter().filter(|entry| entry.enabled);
-        enabled.any(|entry| matches!(entry.config, RailConfig::FlowControl(_)))
+        self.source.follows_flows()
     }
 
     /// The paths in a call that rules want followed on this machine, with the folders that they must
@@ -388,7 +404,7 @@ impl Policy {
             agent: call.agent.clone(),
             user: call.user.clone(),
             tool: call.tool.clone(),
-            input: self.without_secrets(&self.ask_redactor, call.input.expose()).into_text(),
+            input: self.without_secrets(&self.ask_redactor, call.input.expose()).0.into_text(),
             reasons: reasons.collect(),
             policy: self.digest(),
             asked_at: now,
@@ -399,18 +415,28 @@ impl Policy {
 
     /// A value as the log may keep it.
     pub(crate) fn loggable(&self, value: &Value) -> Loggable {
-        self.without_secrets(&self.log_redactor, value)
+        self.without_secrets(&self.log_redactor, value).0
     }
 
-    fn without_secrets(&self, redactor: &Redactor, value: &Value) -> Loggable {
-        let mut value = Cow::Borrowed(value);
-        let json = value.to_string();
+    /// An input as the log may keep it, and the whole of it where that is not all, for whoever can
+    /// seal it.
+    pub(crate) fn loggable_input(&self, input: &Value) -> (Loggable, Option<Secret>) {
+        let (kept, whole) = self.without_secrets(&self.log_redactor, input);
+        let short = whole.filter(|whole| whole.len() <= self.limits.sealed_input_bytes_max);
+        (kept, short.map(|whole| Secret::new(whole.into_bytes())))
+    }
+
+    /// A value without secrets, and its whole text where something was taken out or cut.
+    fn without_secrets(&self, redactor: &Redactor, value: &Value) -> (Loggable, Option<String>) {
+        let (json, bytes_max) = (value.to_string(), self.limits.record_input_bytes_max);
         // Most inputs hold no secret, which one pass over the whole text tells.
         if !redactor.redact(&json).findings.is_empty() {
-            Cleaner::new(redactor, None).clean(value.to_mut());
-            return Loggable::new(value.to_string(), self.limits.record_input_bytes_max);
+            let mut value = value.clone();
+            Cleaner::new(redactor, None).clean(&mut value);
+            return (Loggable::new(value.to_string(), bytes_max), Some(json));
         }
-        Loggable::new(json, self.limits.record_input_bytes_max)
+        let whole = (json.len() > bytes_max).then(|| json.clone());
+        (Loggable::new(json, bytes_max), whole)
     }
 
     /// A value as the log may keep it, as JSON: without secrets, and no longer than

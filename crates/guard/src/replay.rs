@@ -5,20 +5,20 @@
 //! for certain, since the record also holds the digest that approvals bind to. What cannot be
 //! decided again is counted, with the reason, and never guessed.
 
+mod common;
 mod compare;
 mod learn;
 mod record;
 mod tally;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use bakerst_model::{Code, Digest, Reason, Verdict};
+use bakerst_model::{Code, Reason, ToolCall, Verdict};
 use serde::Serialize;
 
-use crate::config::RailConfig;
-use crate::{Facts, Policy, Query, Step};
+use self::common::Common;
+use crate::{Facts, Policy, Query, Run, Step};
 
 pub use compare::{Comparison, compare};
 pub use learn::Learner;
@@ -28,10 +28,16 @@ pub use tally::{Change, Group, Tally};
 /// Takes recorded decisions again under one policy.
 pub struct Replay<'p> {
     policy: &'p Policy,
-    /// The policy of the records whose words may be taken over, and the guardrails that are the
-    /// same in both.
-    same: Option<(Digest, BTreeSet<&'p str>)>,
+    /// What it has in common with the policy that decided.
+    common: Option<Common<'p>>,
+    /// Gets inputs out of what is sealed.
+    open: Option<Opener<'p>>,
+    /// The guardrails that want to know where values come from.
+    flow_readers: Vec<&'p str>,
 }
+
+/// Gets an input out of what a record has sealed, where there is a key for it.
+pub type Opener<'p> = &'p dyn Fn(&str) -> Option<String>;
 
 /// What comes of taking a decision again.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -50,6 +56,8 @@ pub enum Unknown {
     InputCut,
     /// What the record holds of the input is not what was decided upon: secrets were taken out.
     InputRedacted,
+    /// What the record tells is sealed for a person, and their key is not there.
+    Veiled,
     /// The policy follows values, and the record does not say where they came from.
     FlowMissing,
     /// The policy wants to know where paths lead on the machine of that time.
@@ -65,6 +73,7 @@ impl fmt::Display for Unknown {
         f.write_str(match self {
             Self::InputCut => "the record does not hold the whole input",
             Self::InputRedacted => "secrets were taken out of the input",
+            Self::Veiled => "it is sealed for a person whose key is not there",
             Self::FlowMissing => "the record does not say where the values came from",
             Self::PathsMissing => "the record does not say where the paths led",
             Self::Remote => "a remote policy would have to be asked",
@@ -75,65 +84,100 @@ impl fmt::Display for Unknown {
 
 impl<'p> Replay<'p> {
     /// Takes decisions again under `policy`. Of records that were made under `from`, the words of
-    /// guardrails that are the same in both, and look at nothing but the input, are taken over.
+    /// guardrails that would say the same again are taken over.
     #[must_use]
     pub fn new(policy: &'p Policy, from: Option<&Policy>) -> Self {
-        let same = from.map(|from| (from.digest(), same_guardrails(policy, from)));
-        Self { policy, same }
+        let chain = policy.source().guardrails.chain.iter();
+        let readers = chain.filter(|entry| {
+            entry.enabled && policy.follows_flows() && common::reads_flow(&entry.config)
+        });
+        let flow_readers = readers.map(|entry| entry.name.as_str()).collect();
+        let common = from.map(|from| Common::of(policy, from));
+        Self { policy, common, open: None, flow_readers }
+    }
+
+    /// The same, with inputs that records hold sealed opened by `open`. What they say stays out of
+    /// the reasons that are given.
+    #[must_use]
+    pub fn opening(self, open: Opener<'p>) -> Self {
+        Self { open: Some(open), ..self }
     }
 
     /// Takes one decision again.
     #[must_use]
     pub fn redecide(&self, record: &RecordedCall<'_>) -> Redecided {
-        let call = match record.call() {
-            Ok(call) => call,
-            Err(why) => return Redecided::Unknown(why),
-        };
-        if self.policy.follows_flows() && record.flow.is_none() {
-            return Redecided::Unknown(Unknown::FlowMissing);
+        match record.call() {
+            Ok(call) => self.redecide_call(record, &call),
+            Err(why @ (Unknown::InputCut | Unknown::InputRedacted)) => {
+                let again = self.redecide_by_words(record).or_else(|| self.redecide_sealed(record));
+                again.unwrap_or(Redecided::Unknown(why))
+            }
+            Err(why) => Redecided::Unknown(why),
         }
-        if !self.policy.paths_to_resolve(&call).is_empty() {
+    }
+
+    /// Takes a decision again whose input is not known, if nobody would look at that.
+    fn redecide_by_words(&self, record: &RecordedCall<'_>) -> Option<Redecided> {
+        let words = self.common.as_ref()?.with(record)?;
+        let call = record.call_without_input().ok()?;
+        let mut run = self.policy.start(&call, Facts { now: record.at, ..Facts::default() });
+        while let Some(name) = run.next_name() {
+            let word = record.word(name).filter(|_| words.hold_for(name))?;
+            run.recall(word.verdict, word.reason());
+        }
+        Some(concluded(&mut run))
+    }
+
+    fn redecide_sealed(&self, record: &RecordedCall<'_>) -> Option<Redecided> {
+        let call = record.unsealed(self.open?)?;
+        Some(match self.redecide_call(record, &call) {
+            Redecided::Verdict(verdict, Reason { code, message }) => {
+                let message = self.policy.loggable_text(&message).into_owned();
+                Redecided::Verdict(verdict, Reason::new(code, message))
+            }
+            unknown @ Redecided::Unknown(_) => unknown,
+        })
+    }
+
+    fn redecide_call(&self, record: &RecordedCall<'_>, call: &ToolCall) -> Redecided {
+        let words = self.common.as_ref().and_then(|common| common.with(record));
+        let known = |name: &str| {
+            let held = words.is_some_and(|words| words.hold_for(name));
+            record.word(name).filter(|_| held)
+        };
+        let flow = match self.flow_readers.iter().all(|name| known(name).is_some()) {
+            true => None,
+            false => match record.flow() {
+                Ok(Some(flow)) => Some(Arc::new(flow)),
+                Ok(None) => return Redecided::Unknown(Unknown::FlowMissing),
+                Err(why) => return Redecided::Unknown(why),
+            },
+        };
+        if known("tool-policy").is_none() && !self.policy.paths_to_resolve(call).is_empty() {
             return Redecided::Unknown(Unknown::PathsMissing);
         }
-        let flow = record.flow.clone().map(Arc::new);
-        let mut run = self.policy.start(&call, Facts { now: record.at, flow, ..Facts::default() });
-        let same = self.same.as_ref().filter(|(digest, _)| record.is_by(digest));
-        if let Some((_, same)) = same {
-            while let Some(name) = run.next_name() {
-                match record.word(name).filter(|_| same.contains(name)) {
-                    Some(verdict) => run.recall(verdict, Code::InjectionPhrase.into()),
-                    None if run.hear().is_none() => break,
-                    None => {}
-                }
+        let mut run = self.policy.start(call, Facts { now: record.at, flow, ..Facts::default() });
+        while let Some(name) = run.next_name() {
+            match known(name) {
+                Some(word) => run.recall(word.verdict, word.reason()),
+                None if run.hear().is_none() => break,
+                None => {}
             }
         }
-        match run.step() {
-            Step::Done(decision) => Redecided::Verdict(decision.verdict, decision.reason),
-            Step::Need(Query::Authorize(_)) => Redecided::Unknown(Unknown::Remote),
-            Step::Need(Query::Approval(_)) => {
-                let asking =
-                    run.trail().iter().find(|word| !word.monitored && word.reason.is_some());
-                let reason = asking.and_then(|word| word.reason.clone());
-                let reason = reason.unwrap_or_else(|| Code::ApprovalRequired.into());
-                Redecided::Verdict(Verdict::Ask, reason)
-            }
-        }
+        concluded(&mut run)
     }
 }
 
-/// Guardrails that look at the input alone, with the same settings in both policies. Reading a text
-/// for injections costs more than all else together.
-fn same_guardrails<'p>(policy: &'p Policy, from: &Policy) -> BTreeSet<&'p str> {
-    let written = |config: &RailConfig| serde_json::to_value(config).ok();
-    let chain = policy.source().guardrails.chain.iter();
-    let same = chain.filter(|entry| {
-        let RailConfig::PromptInjection(_) = &entry.config else { return false };
-        from.source().guardrails.chain.iter().any(|other| {
-            other.enabled
-                && other.name == entry.name
-                && other.on_error == entry.on_error
-                && written(&other.config) == written(&entry.config)
-        })
-    });
-    same.map(|entry| entry.name.as_str()).collect()
+/// What the chain makes of a call before anybody is asked.
+fn concluded(run: &mut Run<'_>) -> Redecided {
+    match run.step() {
+        Step::Done(decision) => Redecided::Verdict(decision.verdict, decision.reason),
+        Step::Need(Query::Authorize(_)) => Redecided::Unknown(Unknown::Remote),
+        Step::Need(Query::Approval(_)) => {
+            let asking = run.trail().iter().find(|word| !word.monitored && word.reason.is_some());
+            let reason = asking.and_then(|word| word.reason.clone());
+            let reason = reason.unwrap_or_else(|| Code::ApprovalRequired.into());
+            Redecided::Verdict(Verdict::Ask, reason)
+        }
+    }
 }

@@ -90,7 +90,8 @@ pub(crate) fn runs_commands(name: &str) -> bool {
 }
 
 /// The words of a name, lower case: `readFile`, `read_file` and `read-file` are `read` and `file`.
-fn words(name: &str) -> Vec<String> {
+#[must_use]
+pub fn words(name: &str) -> Vec<String> {
     let (mut words, mut word, mut was_lower) = (Vec::new(), String::new(), false);
     for c in name.chars() {
         let begins = !c.is_alphanumeric() || (c.is_uppercase() && was_lower);

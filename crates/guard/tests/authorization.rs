@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bakerst_guard::authorization::{Consulted, NoAnswer, Opinion, Rego, RegoTest};
 use bakerst_guard::document::{Fault, Node};
+use bakerst_guard::flow::FlowFacts;
 use bakerst_guard::{
     Answer, Facts, Policy, PolicySource, Query, RailConfig, Registry, Sections, Step,
 };
@@ -57,8 +59,13 @@ fn call(tool: &str, input: Value) -> ToolCall {
 const NOW: UnixMillis = UnixMillis(1_795_274_400_000);
 
 fn judged(policy: &Policy, tool: &str, input: Value) -> String {
+    judged_with(policy, tool, input, None)
+}
+
+fn judged_with(policy: &Policy, tool: &str, input: Value, flow: Option<FlowFacts>) -> String {
     let call = call(tool, input);
-    let mut run = policy.start(&call, Facts { now: NOW, ..Facts::default() }).offline();
+    let facts = Facts { now: NOW, flow: flow.map(Arc::new), ..Facts::default() };
+    let mut run = policy.start(&call, facts).offline();
     match run.step() {
         Step::Done(decision) => format!("{} {}", decision.verdict, decision.reason),
         Step::Need(_) => {
@@ -92,6 +99,29 @@ fn what_no_rule_allows_is_denied() {
 }
 
 #[test]
+fn a_policy_is_told_what_the_conversation_has_seen() {
+    let rego = "
+allow := true
+deny contains \"private and untrusted\" if { input.conversation.private; input.conversation.untrusted }
+ask contains \"instructions\" if input.conversation.tainted";
+    let unfollowed = written(rego);
+    let followed = unfollowed.replace("[{name:", "[{name: flow-control, mode: monitor}, {name:");
+    let (unfollowed, followed) = (load(&unfollowed).unwrap(), load(&followed).unwrap());
+    let says = |policy, private, untrusted, instructions: Option<&str>| {
+        let instructions = instructions.and_then(|tool| ToolName::parse(tool).ok());
+        let flow = FlowFacts { private, untrusted, instructions, ..FlowFacts::default() };
+        judged_with(policy, "look", json!({}), Some(flow))
+    };
+    assert_eq!(says(&followed, false, true, None), ALLOWED);
+    assert_eq!(says(&followed, true, true, None), "deny GRD-070 private and untrusted");
+    assert_eq!(says(&followed, false, true, Some("look")), "ask GRD-072 instructions");
+    // A call that stands by itself has seen nothing; where nobody follows, it may have seen anything.
+    assert_eq!(judged(&followed, "look", json!({})), ALLOWED);
+    assert_eq!(judged(&unfollowed, "look", json!({})), "deny GRD-070 private and untrusted");
+    assert_eq!(says(&unfollowed, false, false, None), "deny GRD-070 private and untrusted");
+}
+
+#[test]
 fn deny_and_ask_restrict_and_never_widen() {
     let rego = "
 allow if input.tool != \"note\"
@@ -122,7 +152,7 @@ fn words_that_a_policy_quotes_are_escaped_and_bounded() {
 fn the_input_document_is_what_is_documented() {
     let document = json!({
         "version": 1, "tool": "pay", "risk": "sensitive", "agent": "bot", "user": "ann",
-        "roles": ["payer", "robot"], "conversation": {"id": "c-1"},
+        "roles": ["payer", "robot"], "conversation": {"id": "c-1", "private": true, "untrusted": true, "tainted": true},
         "time": {"unix_seconds": 1_795_274_400, "hour": 15, "minute": 20, "weekday": "saturday"},
     });
     let rego = written(&format!("allow if object.remove(input, [\"args\"]) == {document}"));

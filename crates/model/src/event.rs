@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::{AgentId, ConversationId, Escaped, UserId};
+use crate::{AgentId, ConversationId, Escaped, Secret, UserId};
 
 /// The family an event belongs to.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
@@ -228,7 +228,10 @@ impl Actor {
 
 /// What is worth knowing about an event: one JSON object, written once from a typed value.
 #[derive(Clone, Debug)]
-pub struct Detail(Box<RawValue>);
+pub struct Detail {
+    written: Box<RawValue>,
+    withheld: Option<Secret>,
+}
 
 impl Detail {
     /// Writes `value` as JSON.
@@ -237,19 +240,33 @@ impl Detail {
     /// When the value has no JSON form.
     pub fn of(value: &impl Serialize) -> Result<Self, EventError> {
         let written = serde_json::value::to_raw_value(value);
-        written.map(Self).map_err(|e| EventError::Detail(e.to_string()))
+        let written = written.map_err(|e| EventError::Detail(e.to_string()))?;
+        Ok(Self { written, withheld: None })
+    }
+
+    /// The same, with what must not be recorded as it is. A journal that can seal it may; any other
+    /// drops it, since it is no part of the JSON text.
+    #[must_use]
+    pub fn withholding(self, withheld: Option<Secret>) -> Self {
+        Self { withheld, ..self }
+    }
+
+    /// What must not be recorded as it is.
+    #[must_use]
+    pub fn withheld(&self) -> Option<&Secret> {
+        self.withheld.as_ref()
     }
 
     /// The JSON text.
     #[must_use]
     pub fn as_json(&self) -> &str {
-        self.0.get()
+        self.written.get()
     }
 }
 
 impl Serialize for Detail {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        self.written.serialize(serializer)
     }
 }
 
@@ -269,6 +286,18 @@ pub struct Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_withheld_is_no_part_of_the_text() {
+        let secret = Secret::new(b"hunter2".to_vec());
+        let detail = Detail::of(&[1]).unwrap().withholding(Some(secret));
+        assert_eq!(
+            (detail.as_json(), serde_json::to_string(&detail).unwrap().as_str()),
+            ("[1]", "[1]")
+        );
+        assert!(!format!("{detail:?}").contains("hunter2"));
+        assert_eq!(detail.withheld().unwrap().expose(), b"hunter2");
+    }
 
     #[test]
     fn applications_report_only_their_own_categories() {

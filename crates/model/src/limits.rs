@@ -16,6 +16,8 @@ pub struct Limits {
     pub audit_events_max: usize,
     /// The longest part of a call or event that is kept in a record; the rest is cut, and the cut is stated.
     pub record_input_bytes_max: usize,
+    /// The longest input that is sealed into a record which does not hold it as it is.
+    pub sealed_input_bytes_max: usize,
     /// The most requests that are worked on at once; more are refused at once, not queued.
     pub requests_max: usize,
     /// The most connections that are open at once.
@@ -91,6 +93,7 @@ impl Default for Limits {
             prompt_bytes_max: 1 << 20,
             audit_events_max: 1000,
             record_input_bytes_max: 16 << 10,
+            sealed_input_bytes_max: 64 << 10,
             requests_max: 1024,
             connections_max: 4096,
             header_millis_max: 5_000,

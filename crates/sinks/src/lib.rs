@@ -27,3 +27,4 @@ pub use kinds::{datadog, elastic, file, loki, nats, otlp, splunk, syslog, webhoo
 pub use shipper::{Now, Setup, Shipper, Turn};
 pub use shipping::{Boards, Notice, Notices, Shipping};
 pub use sink::{Origin, Sink};
+pub use tls::{Tls, TlsError};

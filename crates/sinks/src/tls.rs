@@ -44,15 +44,19 @@ pub enum TlsError {
     Name(String),
 }
 
-/// Opens TLS connections to one host.
+/// Opens TLS connections to one host: for sinks, and for whoever else calls strangers.
 #[derive(Clone)]
-pub(crate) struct Tls {
+pub struct Tls {
     connector: TlsConnector,
     name: ServerName<'static>,
 }
 
 impl Tls {
-    pub(crate) fn new(host: &str, transport: &Transport) -> Result<Self, TlsError> {
+    /// Connections to this host, with the certificates that the transport names.
+    ///
+    /// # Errors
+    /// When the host has no name that a certificate could be for, or certificates cannot be used.
+    pub fn new(host: &str, transport: &Transport) -> Result<Self, TlsError> {
         let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(name).map_err(|_| TlsError::Name(host.to_owned()))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -71,7 +75,10 @@ impl Tls {
     }
 
     /// Shakes hands over an open connection.
-    pub(crate) async fn connect(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    ///
+    /// # Errors
+    /// When the other side is not who it should be, or breaks off.
+    pub async fn connect(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         self.connector.connect(self.name.clone(), stream).await
     }
 }

@@ -32,6 +32,7 @@ pub(crate) enum Policy {
 Examples:
   bakerst policy pin --server files --tools tools.json       pin a list of tools
   bakerst policy pin --server files -- npx -y server-files   start the server and ask it
+  bakerst policy pin --server docs --url https://x.example/mcp   ask a server behind an address
   bakerst policy pin --check --server files --tools now.json compare only; exit code 1 on drift
   bakerst policy pin --approve read_file --server files --tools now.json
 
@@ -87,8 +88,11 @@ whose names look like others'. Whatever changed since is held, and denied, until
 #[derive(Args, Debug)]
 pub(crate) struct Pin {
     /// A server's list of tools, as JSON; `-` is standard input.
-    #[arg(long, value_name = "FILE", conflicts_with = "command")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["command", "url"])]
     pub(crate) tools: Option<PathBuf>,
+    /// The address of a server, to ask it.
+    #[arg(long, value_name = "URL", conflicts_with = "command")]
+    pub(crate) url: Option<String>,
     /// What clients call the server. Without it, tools are known by their bare names.
     #[arg(long, value_name = "NAME")]
     pub(crate) server: Option<String>,
@@ -132,7 +136,7 @@ pub(crate) struct Init {
     /// Replace what is there.
     #[arg(long)]
     pub(crate) force: bool,
-    /// Start the servers, ask them, and write.
+    /// Start or call the servers, ask them, and write.
     #[arg(long)]
     pub(crate) apply: bool,
     /// How long each server may take.

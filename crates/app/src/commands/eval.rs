@@ -7,17 +7,18 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read as _, Write};
 use std::path::Path;
 
-use bakerst_model::Code;
+use bakerst_model::{Code, Escaped};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 
-use crate::cli::{Eval, Global};
+use crate::cli::{Eval, EvalForm, Global};
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Outcome};
 use forms::Evaluator;
 
 pub(crate) fn run(eval: &Eval, global: &Global) -> Outcome {
-    let config = Config::load(global.config.as_deref())?;
+    let mut config = Config::load(global.config.as_deref())?;
+    switch_off(eval, &mut config)?;
     let evaluator = Evaluator::new(eval.form, &config)?;
     let (mut input, bytes) = open_input(eval.input.as_deref())?;
     let mut output = open_output(eval.output.as_deref())?;
@@ -38,6 +39,26 @@ pub(crate) fn run(eval: &Eval, global: &Global) -> Outcome {
     progress.finish_and_clear();
     output.flush().map_err(|e| unwritable(&e))?;
     Ok(Exit::Ok)
+}
+
+/// Takes guardrails out of the chain that somebody does not want to be heard.
+fn switch_off(eval: &Eval, config: &mut Config) -> Result<(), Failure> {
+    if !eval.without.is_empty() && !matches!(eval.form, EvalForm::Calls | EvalForm::Flows) {
+        let message = "`--without` is for `calls` and `flows`, which are judged by a chain";
+        return Err(Failure::usage(Code::ConfigValue, message));
+    }
+    for name in &eval.without {
+        let Some(without) = config.policy.without(name) else {
+            let chain = config.policy.guardrails.chain.iter();
+            let known: Vec<_> = chain.map(|entry| format!("`{}`", entry.name)).collect();
+            let name = Escaped(name);
+            let message =
+                format!("the chain has no guardrail `{name}`; it has {}", known.join(", "));
+            return Err(Failure::usage(Code::ConfigValue, message));
+        };
+        config.policy = without;
+    }
+    Ok(())
 }
 
 /// The next line with its end. One that is longer than `max` is cut a little behind that, so that an

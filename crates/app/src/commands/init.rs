@@ -1,7 +1,7 @@
 //! `bakerst init`: a first policy and lock, from the servers that clients already use.
 //!
-//! Asking a server means starting a stranger's program, so what would be started is listed first,
-//! and nothing is done without `--apply`.
+//! Asking a server means starting a stranger's program or calling a stranger, so what would be
+//! started and called is listed first, and nothing is done without `--apply`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,10 +16,11 @@ use crate::cli::{Global, Init};
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Style};
-use crate::servers::{self, Launch};
+use crate::servers::{self, Launch, Server};
 
 mod clients;
 mod draft;
+mod labels;
 mod tiers;
 
 use clients::{Found, Skipped};
@@ -37,7 +38,7 @@ pub(crate) fn run(init: &Init, global: &Global) -> Outcome {
         return Ok(Exit::Ok);
     }
     let limits = Limits::default();
-    let asked = ask(&found.launches, Duration::from_secs(init.timeout_seconds), &limits)?;
+    let asked = ask(&found.servers, Duration::from_secs(init.timeout_seconds), &limits)?;
     let policy = draft::policy(&asked.tools, &asked.lock);
     write(&folder, &policy, &asked.lock)?;
     report(&asked, &found, &folder, global);
@@ -56,19 +57,19 @@ fn is_held(one: &Judged) -> bool {
     matches!(one.state, State::Hidden(_))
 }
 
-fn ask(launches: &[Launch], patience: Duration, limits: &Limits) -> Result<Asked, Failure> {
+fn ask(servers: &[Server], patience: Duration, limits: &Limits) -> Result<Asked, Failure> {
     let detector = Detector::new(Sensitivity::Medium, &[])
         .map_err(|e| Failure::usage(Code::ConfigValue, e.to_string()))?;
     let mut asked = Asked { lock: Lock::default(), tools: Vec::new(), failed: Vec::new() };
-    let progress = progress(launches.len());
-    for launch in launches {
-        progress.set_message(Escaped(&launch.name).to_string());
-        match servers::list_tools(launch, patience, limits) {
+    let progress = progress(servers.len());
+    for server in servers {
+        progress.set_message(Escaped(server.name()).to_string());
+        match servers::list_tools(server, patience, limits) {
             Err(failure) => asked.failed.push(failure),
             Ok(listing) => {
                 let screen =
                     Screen { lock: &asked.lock, wording: Wording::Deny, detector: &detector };
-                let (lock, judged) = screen.pin(Some(&launch.identity()), &listing, &[]);
+                let (lock, judged) = screen.pin(Some(&server.identity()), &listing, &[]);
                 asked.lock = lock;
                 asked.tools.extend(judged);
             }
@@ -121,17 +122,27 @@ fn write(folder: &Path, policy: &str, lock: &Lock) -> Result<(), Failure> {
 
 fn plan(found: &Found, folder: &Path, global: &Global) {
     if global.json {
-        let start = found.launches.iter().map(|launch| {
-            json!({
+        let start = found.servers.iter().filter_map(|server| match server {
+            Server::Address(_) => None,
+            Server::Program(launch) => Some(json!({
                 "server": launch.name,
                 "command": launch.shown_command(),
                 "variables": launch.variables.keys().collect::<Vec<_>>(),
                 "folder": launch.folder,
-            })
+            })),
+        });
+        let call = found.servers.iter().filter_map(|server| match server {
+            Server::Program(_) => None,
+            Server::Address(remote) => Some(json!({
+                "server": remote.name,
+                "url": remote.shown_url(),
+                "headers": remote.headers.keys().collect::<Vec<_>>(),
+            })),
         });
         print::json(&json!({
             "read": found.files,
             "start": start.collect::<Vec<_>>(),
+            "call": call.collect::<Vec<_>>(),
             "skipped": found.skipped,
             "write": [folder.join(POLICY), folder.join(LOCK)],
             "applied": false,
@@ -142,19 +153,20 @@ fn plan(found: &Found, folder: &Path, global: &Global) {
     for file in &found.files {
         print::line(format!("read   {}", file.display()));
     }
-    for launch in &found.launches {
-        print::line(format!(
-            "start  {}  {}",
-            style.bold(&Escaped(&launch.name).to_string()),
-            as_typed(launch)
-        ));
+    for server in &found.servers {
+        let (verb, how) = match server {
+            Server::Program(launch) => ("start", as_typed(launch)),
+            Server::Address(remote) => ("call ", Escaped(&remote.shown_url()).to_string()),
+        };
+        let name = style.bold(&Escaped(server.name()).to_string());
+        print::line(format!("{verb}  {name}  {how}"));
     }
     print_skipped(&found.skipped, style);
     for name in [POLICY, LOCK] {
         print::line(format!("write  {}", folder.join(name).display()));
     }
-    let nothing = "nothing was started or written; `--apply` does it";
-    print::note(match found.launches.is_empty() {
+    let nothing = "nothing was started, called or written; `--apply` does it";
+    print::note(match found.servers.is_empty() {
         true => "no server was found to ask; name a client's configuration with `--client-config`",
         false => nothing,
     });

@@ -28,6 +28,8 @@ pub(crate) struct Audit {
     pub(crate) retention: Retention,
     /// Whether what is recorded of persons is sealed under a key of their own.
     pub(crate) erasure: Erasure,
+    /// Whether inputs that records must not hold as they are stand there sealed.
+    pub(crate) sealed_input: SealedInput,
     /// Where they are sent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) sinks: Vec<SinkEntry>,
@@ -41,6 +43,7 @@ impl Default for Audit {
             disk: Disk::default(),
             retention: Retention::default(),
             erasure: Erasure::default(),
+            sealed_input: SealedInput::default(),
             sinks: Vec::new(),
         }
     }
@@ -126,11 +129,23 @@ pub(crate) enum Erasure {
     On,
 }
 
+/// Whether inputs that records must not hold as they are stand there sealed.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SealedInput {
+    /// They do not.
+    #[default]
+    Off,
+    /// They do, for whoever takes decisions again.
+    On,
+}
+
 impl Audit {
     pub(super) fn read(node: Option<&Node>) -> Result<Self, Fault> {
         let Some(node) = node else { return Ok(Self::default()) };
-        let fields = ["segment_bytes_max", "checkpoints", "disk", "retention", "erasure", "sinks"];
-        node.fields(&fields)?;
+        let log = ["segment_bytes_max", "checkpoints", "disk", "retention"];
+        let records = ["erasure", "sealed_input", "sinks"];
+        node.fields(&[&log[..], &records[..]].concat())?;
         let segment = node.get("segment_bytes_max").map(Node::read).transpose()?;
         let audit = Self {
             segment_bytes_max: segment.unwrap_or(SegmentBytes::default().0),
@@ -138,6 +153,7 @@ impl Audit {
             disk: section(node, "disk")?,
             retention: section(node, "retention")?,
             erasure: section(node, "erasure")?,
+            sealed_input: section(node, "sealed_input")?,
             sinks: sinks::read(node.get("sinks"))?,
         };
         audit.check(node)?;

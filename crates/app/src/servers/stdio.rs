@@ -12,12 +12,10 @@ use bakerst_model::{Escaped, Limits};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 
-use super::Launch;
+use super::{ASIDES_MAX, Answered, Launch, Talk, answer_of};
 
 /// Lines that wait to be looked at; a server that says more has to wait.
 const WAITING_MAX: usize = 64;
-/// Lines beside the answer: news, questions of its own, and what is no message at all.
-const ASIDES_MAX: usize = 10_000;
 /// How much of what a server complains about is kept.
 const COMPLAINT_BYTES_MAX: usize = 2 << 10;
 /// How long a server has to end by itself once nobody talks to it.
@@ -26,7 +24,7 @@ const PARTING: Duration = Duration::from_millis(500);
 const METHOD_UNKNOWN: i64 = -32601;
 
 /// A running server. It ends, and all that it started, when this does.
-pub(super) struct Talk {
+pub(super) struct PipeTalk {
     child: Child,
     input: Option<ChildStdin>,
     lines: Receiver<Heard>,
@@ -43,14 +41,7 @@ enum Heard {
     NotText,
 }
 
-/// A server's answer.
-pub(super) enum Answered {
-    Result(Value),
-    /// What it says is wrong, escaped.
-    Error(String),
-}
-
-impl Talk {
+impl PipeTalk {
     pub(super) fn start(
         launch: &Launch,
         patience: Duration,
@@ -88,39 +79,6 @@ impl Talk {
             line_bytes_max,
             last_id: 0,
         })
-    }
-
-    /// Asks, and waits for the answer.
-    pub(super) fn request(&mut self, method: &str, params: &Value) -> Result<Answered, String> {
-        self.last_id += 1;
-        let id = self.last_id;
-        let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-        self.send(&message).map_err(|why| told(&why, method))?;
-        for _ in 0..ASIDES_MAX {
-            let Some(message) = self.hear(method)? else { continue };
-            if message.get("method").is_some() {
-                self.decline(&message)?;
-                continue;
-            }
-            if message.get("id") != Some(&json!(id)) {
-                continue;
-            }
-            let Value::Object(mut answer) = message else { continue };
-            if let Some(result) = answer.remove("result") {
-                return Ok(Answered::Result(result));
-            }
-            let why = answer.get("error").and_then(|error| error.get("message"));
-            let why: String =
-                why.and_then(Value::as_str).unwrap_or("no reason").chars().take(200).collect();
-            return Ok(Answered::Error(Escaped(&why).to_string()));
-        }
-        Err(format!("it says {ASIDES_MAX} other things before it answers `{method}`"))
-    }
-
-    /// Tells, and waits for nothing.
-    pub(super) fn notify(&mut self, method: &str) -> Result<(), String> {
-        let message = json!({ "jsonrpc": "2.0", "method": method });
-        self.send(&message).map_err(|why| told(&why, method))
     }
 
     fn send(&mut self, message: &Value) -> io::Result<()> {
@@ -162,15 +120,6 @@ impl Talk {
         }
     }
 
-    /// What it complained about last, if it has said anything.
-    pub(super) fn last_words(&mut self) -> String {
-        self.end();
-        let said = self.complaints.recv_timeout(PARTING).unwrap_or_default();
-        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-        let last: String = last.trim().chars().take(200).collect();
-        if last.is_empty() { last } else { format!("; it said `{}`", Escaped(&last)) }
-    }
-
     /// Hangs up, waits a moment, and ends whatever is left.
     fn end(&mut self) {
         if self.input.take().is_none() {
@@ -184,7 +133,47 @@ impl Talk {
     }
 }
 
-impl Drop for Talk {
+impl Talk for PipeTalk {
+    fn request(&mut self, method: &str, params: &Value) -> Result<Answered, String> {
+        self.last_id += 1;
+        let id = self.last_id;
+        let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        self.send(&message).map_err(|why| told(&why, method))?;
+        for _ in 0..ASIDES_MAX {
+            let Some(message) = self.hear(method)? else { continue };
+            if message.get("method").is_some() {
+                self.decline(&message)?;
+                continue;
+            }
+            if message.get("id") != Some(&json!(id)) {
+                continue;
+            }
+            if let Some(answer) = answer_of(message) {
+                return Ok(answer);
+            }
+        }
+        Err(format!("it says {ASIDES_MAX} other things before it answers `{method}`"))
+    }
+
+    fn notify(&mut self, method: &str) -> Result<(), String> {
+        let message = json!({ "jsonrpc": "2.0", "method": method });
+        self.send(&message).map_err(|why| told(&why, method))
+    }
+
+    fn ungreeted(&mut self, _version: &'static str) {
+        // What is said in each message is all that a pipe carries.
+    }
+
+    fn last_words(&mut self) -> String {
+        self.end();
+        let said = self.complaints.recv_timeout(PARTING).unwrap_or_default();
+        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let last: String = last.trim().chars().take(200).collect();
+        if last.is_empty() { last } else { format!("; it said `{}`", Escaped(&last)) }
+    }
+}
+
+impl Drop for PipeTalk {
     fn drop(&mut self) {
         self.end();
     }

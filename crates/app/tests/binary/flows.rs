@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::Home;
+use crate::support::{Home, failure};
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -31,14 +31,11 @@ impl Score {
 }
 
 fn score(corpus: &Path, example: &str, without: &[&str]) -> Score {
-    let home = Home::new();
-    let config = std::fs::read_to_string(repository().join("examples").join(example)).unwrap();
-    let off = config.replace("config: { sensitivity: medium }", "enabled: false");
-    let config = if without.is_empty() { config } else { off };
-    let file = home.path().join("policy.yaml");
-    std::fs::write(&file, config).unwrap();
-    let (config, input) = (file.to_str().unwrap(), corpus.to_str().unwrap());
-    let output = home.run(&["eval", "flows", "--config", config, "--input", input]);
+    let config = repository().join("examples").join(example);
+    let (config, input) = (config.to_str().unwrap(), corpus.to_str().unwrap());
+    let mut args = vec!["eval", "flows", "--config", config, "--input", input];
+    without.iter().for_each(|guardrail| args.extend(["--without", guardrail]));
+    let output = Home::new().run(&args);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let rows = std::fs::read_to_string(corpus).unwrap();
     let answers = String::from_utf8(output.stdout).unwrap();
@@ -91,10 +88,12 @@ fn recorded_attacks_are_held_by_where_values_come_from_alone() {
 }
 
 #[test]
-fn the_example_without_the_detector_differs_in_nothing_else() {
-    let read =
-        |name: &str| std::fs::read_to_string(repository().join("examples").join(name)).unwrap();
-    let with = read("personal-assistant.yaml");
-    let without = read("personal-assistant-without-detector.yaml");
-    assert_eq!(with.replace("config: { sensitivity: medium }", "enabled: false"), without);
+fn a_guardrail_that_is_not_there_cannot_be_switched_off() {
+    let home = Home::new();
+    let unknown = home.run(&["eval", "flows", "--without", "injection"]);
+    assert_eq!(failure(&unknown), "2 CFG-004");
+    let said = String::from_utf8(unknown.stderr).unwrap();
+    assert!(said.contains("`prompt-injection`, `schema-validation`"), "{said}");
+    let other = home.run(&["eval", "redaction", "--without", "prompt-injection"]);
+    assert_eq!(failure(&other), "2 CFG-004");
 }

@@ -1,5 +1,7 @@
 //! `bakerst init`, with servers that behave and servers that do not.
 
+mod addresses;
+
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -74,7 +76,7 @@ fn nothing_is_started_or_written_before_somebody_says_so() {
     assert_eq!(planned.status.code(), Some(0));
     let told = stdout(&planned);
     assert!(told.contains("start  notes  /bin/sh"), "{told}");
-    assert!(told.contains("skip   far  it is behind an address"), "{told}");
+    assert!(told.contains("call   far  https://x/"), "{told}");
     assert!(!proof.exists() && !out(&home).exists());
 }
 
@@ -91,9 +93,16 @@ fn servers_are_asked_and_a_first_policy_is_drafted_that_loads() {
     let tools = policy.split_once("\ntools:\n").unwrap().1;
     assert_eq!(
         tools,
-        "  mcp__new__look:\n    risk: sensitive # nothing tells what it does\n  \
-         mcp__notes__read_note:\n    # Reads a note.\n    risk: read # `read` in its name, its server says `readOnlyHint`\n  \
-         mcp__notes__delete_note:\n    # Deletes a note. # for ever\n    risk: destructive # `delete` in its name\n"
+        "  mcp__new__look:\n    risk: sensitive # nothing tells what it does\n    \
+         reads: untrusted # guess: others may write what it returns\n    \
+         sends: external # guess: nothing says that it reaches nobody\n    \
+         writes: true # guess: it does not only read\n  \
+         mcp__notes__read_note:\n    # Reads a note.\n    risk: read # `read` in its name, its server says `readOnlyHint`\n    \
+         reads: [private, untrusted] # guess: `note` in its name\n  \
+         mcp__notes__delete_note:\n    # Deletes a note. # for ever\n    risk: destructive # `delete` in its name\n    \
+         reads: [private, untrusted] # guess: `note` in its name\n    \
+         sends: external # guess: nothing says that it reaches nobody\n    \
+         writes: true # guess: it does not only read\n"
     );
     let config = out(&home).join("bakerst.yaml");
     let config = config.to_str().unwrap();

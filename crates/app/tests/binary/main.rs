@@ -16,4 +16,5 @@ mod reading;
 mod refusals;
 mod sinks;
 mod support;
+mod what_if;
 mod wrap;

@@ -2,15 +2,15 @@
 
 /// One event of a stream.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Event {
+pub struct Event {
     /// What it is called; `message` where it is not said.
-    pub(crate) name: Option<String>,
+    pub name: Option<String>,
     /// Its place in the stream.
-    pub(crate) id: Option<String>,
+    pub id: Option<String>,
     /// How long to wait before connecting again, in milliseconds.
-    pub(crate) retry: Option<u64>,
+    pub retry: Option<u64>,
     /// What it says; none for an event without a line of data.
-    pub(crate) data: Option<String>,
+    pub data: Option<String>,
 }
 
 impl Event {
@@ -51,13 +51,13 @@ fn push_field(out: &mut String, field: &str, value: &str) {
 /// An event that grows beyond what a message may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("an event of the stream is longer than {max} bytes")]
-pub(crate) struct TooLong {
+pub struct TooLong {
     max: usize,
 }
 
 /// Puts events together from the pieces in which they arrive.
 #[derive(Debug)]
-pub(crate) struct Events {
+pub struct Events {
     /// What has come of a line that has not ended.
     line: Vec<u8>,
     /// Whether the last line ended in a carriage return, whose line feed may follow.
@@ -70,13 +70,17 @@ pub(crate) struct Events {
 
 impl Events {
     /// A reader of events of at most this many bytes each.
-    pub(crate) fn new(max: usize) -> Self {
+    #[must_use]
+    pub fn new(max: usize) -> Self {
         let (line, event) = (Vec::new(), Event::default());
         Self { line, after_return: false, event, bytes: 0, max }
     }
 
     /// Takes the next piece, and hands over the events that end in it.
-    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<Vec<Event>, TooLong> {
+    ///
+    /// # Errors
+    /// When an event is longer than it may be.
+    pub fn push(&mut self, piece: &[u8]) -> Result<Vec<Event>, TooLong> {
         let mut events = Vec::new();
         for byte in piece {
             match byte {

@@ -9,15 +9,18 @@ use bakerst_model::{ToolCall, UnixMillis, UserId};
 use regorus::Value;
 
 use super::Members;
+use crate::flow::FlowFacts;
 use crate::{PolicySource, Risk, Subject};
 
 /// The version of the input document, as `input.version`.
 pub const INPUT_VERSION: u64 = 1;
 
-/// What is known of tools and of who has which role, to build inputs from.
+/// What is known of tools, of conversations and of who has which role, to build inputs from.
 #[derive(Clone, Debug)]
 pub struct RiskBook {
     risks: BTreeMap<Arc<str>, Risk>,
+    /// Whether anybody follows conversations, who could tell what they have seen.
+    follows: bool,
     roles: Arc<BTreeMap<String, Members>>,
 }
 
@@ -25,7 +28,8 @@ impl RiskBook {
     pub(crate) fn new(source: &PolicySource) -> Self {
         let risks = source.tools.iter().map(|(name, entry)| (name.as_str().into(), entry.risk));
         let roles = source.authorization.as_ref().map(|section| section.roles.clone());
-        Self { risks: risks.collect(), roles: roles.unwrap_or_default() }
+        let follows = source.follows_flows();
+        Self { risks: risks.collect(), follows, roles: roles.unwrap_or_default() }
     }
 
     /// What a tool can do, where the policy says so.
@@ -75,7 +79,6 @@ impl Input {
         let args = value_of(call.input.expose(), &mut bytes);
         let risk = book.risk(call.tool.as_str()).map_or("unknown", Risk::as_str);
         let roles = book.roles(call).map(Value::from).collect::<Vec<_>>();
-        let conversation = object([("id", Value::from(call.conversation.as_str()))].into_iter());
         let fields = [
             ("version", Value::from(INPUT_VERSION)),
             ("tool", Value::from(call.tool.as_str())),
@@ -83,7 +86,7 @@ impl Input {
             ("args", args),
             ("agent", Value::from(call.agent.as_str())),
             ("roles", Value::from(roles)),
-            ("conversation", conversation),
+            ("conversation", conversation_of(subject, book.follows)),
             ("time", time_of(now)),
         ];
         let user = call.user.as_ref().map(|user| ("user", Value::from(user.as_str())));
@@ -101,6 +104,20 @@ impl Input {
 
 fn object<'k>(fields: impl Iterator<Item = (&'k str, Value)>) -> Value {
     fields.map(|(key, value)| (Value::from(key), value)).collect::<BTreeMap<_, _>>().into()
+}
+
+/// Which conversation it is, and what it has seen. Where nobody follows conversations it may have seen
+/// anything; a call that stands by itself has no conversation behind it.
+fn conversation_of(subject: &Subject<'_>, follows: bool) -> Value {
+    let flow = subject.facts.flow.as_deref().filter(|_| follows);
+    let label = |seen: fn(&FlowFacts) -> bool| Value::from(flow.map_or(!follows, seen));
+    let fields = [
+        ("id", Value::from(subject.call.conversation.as_str())),
+        ("private", label(|flow| flow.private)),
+        ("untrusted", label(|flow| flow.untrusted)),
+        ("tainted", label(|flow| flow.instructions.is_some())),
+    ];
+    object(fields.into_iter())
 }
 
 const DAYS: [&str; 7] =

@@ -23,12 +23,14 @@ pub struct Learner {
     pairs: BTreeMap<(String, String), Seen>,
     calls: u64,
     left_out: u64,
+    denied: u64,
 }
 
 #[derive(Debug, Default)]
 struct Seen {
     calls: u64,
-    denied: u64,
+    /// How many calls each guardrail spoke against that is only listened to.
+    against: BTreeMap<String, u64>,
     arguments: BTreeMap<String, Argument>,
 }
 
@@ -50,6 +52,11 @@ impl Learner {
     /// Takes a call in.
     pub fn see(&mut self, record: &RecordedCall<'_>) {
         self.calls += 1;
+        // What was refused is not what an agent is for. Where everything only monitors, nothing was.
+        if record.verdict == Verdict::Deny {
+            self.denied += 1;
+            return;
+        }
         let Ok(call) = record.call() else {
             self.left_out += 1;
             return;
@@ -61,7 +68,9 @@ impl Learner {
         }
         let seen = self.pairs.entry(key).or_default();
         seen.calls += 1;
-        seen.denied += u64::from(record.verdict == Verdict::Deny);
+        for word in record.words().iter().filter(|word| word.verdict != Verdict::Allow) {
+            *seen.against.entry(word.guardrail.to_string()).or_default() += 1;
+        }
         if let Value::Object(fields) = call.input.expose() {
             for (name, value) in fields {
                 if seen.arguments.len() < ARGUMENTS_MAX || seen.arguments.contains_key(name) {
@@ -75,9 +84,10 @@ impl Learner {
     #[must_use]
     pub fn propose(&self, known: &PolicySource) -> String {
         let mut text = format!(
-            "# Proposed from {} recorded calls; {} could not be used (secrets taken out, cut, or too many kinds).\n\
-             # It allows what was seen and nothing else. Review every line before you rely on it.\n\ntools:\n",
-            self.calls, self.left_out
+            "# Proposed from {} recorded calls. {} were denied and are left out; {} could not be used (secrets\n\
+             # taken out, cut, or too many kinds). It allows what was seen and nothing else. Review every line\n\
+             # before you rely on it, and first of all those that say that a guardrail spoke against calls.\n\ntools:\n",
+            self.calls, self.denied, self.left_out
         );
         let tools: BTreeSet<&str> = self.pairs.keys().map(|(_, tool)| tool.as_str()).collect();
         for tool in &tools {
@@ -109,13 +119,12 @@ impl Learner {
 
 impl Seen {
     fn write(&self, agent: &str, tool: &str, text: &mut String) {
-        let denied = match self.denied {
-            0 => String::new(),
-            denied => format!(", {denied} of them denied"),
-        };
+        let against: String = (self.against.iter())
+            .map(|(guardrail, calls)| format!(", `{guardrail}` against {calls} of them"))
+            .collect();
         let _ = write!(
             text,
-            "\n    # {} calls{denied}\n    allow if {{\n        input.agent == {}\n        input.tool == {}\n",
+            "\n    # {} calls{against}\n    allow if {{\n        input.agent == {}\n        input.tool == {}\n",
             self.calls,
             quoted(agent),
             quoted(tool)

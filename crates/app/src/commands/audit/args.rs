@@ -141,6 +141,8 @@ pub(crate) enum Format {
     Parquet,
     /// OCSF 1.9 events, one a line.
     Ocsf,
+    /// Decisions alone, as events of OPA's decision log, one a line.
+    Opa,
 }
 
 impl Which {

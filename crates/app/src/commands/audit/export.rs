@@ -1,5 +1,6 @@
 //! `bakerst audit export`: records for other tools, with a word on where they came from.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use bakerst_audit::export::{Extract, Table};
 use bakerst_audit::ocsf::{self, to_ocsf};
+use bakerst_audit::opa::to_opa;
 use bakerst_audit::query::{Filter, Query, View};
 use bakerst_model::{Clock as _, Code, Seq};
 use bakerst_store::query::{Order, SegmentFile, find, threads};
@@ -109,21 +111,23 @@ impl Out {
 
     fn push(&mut self, line: &[u8], extract: &mut Extract) -> io::Result<()> {
         let Some(view) = View::parse(line) else { return Ok(()) };
+        let origin = ocsf::Origin { log: &extract.log, version: &extract.version };
+        let ended = |mut event: Vec<u8>| {
+            event.push(b'\n');
+            Cow::Owned(event)
+        };
+        let text: Option<Cow<'_, [u8]>> = match self.format {
+            Format::Jsonl => Some(Cow::Borrowed(line)),
+            Format::Parquet => Some(self.table.push(&view).map(Cow::Owned).unwrap_or_default()),
+            Format::Ocsf => Some(ended(to_ocsf(line, origin).unwrap_or_default())),
+            Format::Opa => to_opa(line, origin).map(ended),
+        };
+        // What has no place in this form is no part of the export.
+        let Some(text) = text else { return Ok(()) };
         extract.first = extract.first.or(Some(Seq(view.seq)));
         extract.last = Some(Seq(view.seq));
         extract.records += 1;
-        match self.format {
-            Format::Jsonl => self.to.write_all(line),
-            Format::Parquet => match self.table.push(&view) {
-                Some(group) => self.to.write_all(&group),
-                None => Ok(()),
-            },
-            Format::Ocsf => {
-                let origin = ocsf::Origin { log: &extract.log, version: &extract.version };
-                let event = to_ocsf(line, origin).unwrap_or_default();
-                self.to.write_all(&event).and_then(|()| self.to.write_all(b"\n"))
-            }
-        }
+        self.to.write_all(&text)
     }
 
     fn finish(mut self, extract: &Extract) -> io::Result<()> {

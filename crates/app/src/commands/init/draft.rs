@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use bakerst_guard::pins::{Judged, Lock, State};
 use bakerst_model::{Escaped, ToolDefinition};
 
+use super::labels::guessed;
 use super::tiers::{Guess, guess};
 
 const HEAD: &str = "\
 # A first policy, drafted by `bakerst init` from what tool servers say of themselves. Read every line
-# before you rely on it: each risk is a guess, and says from what.
+# before you rely on it: each risk and each label is a guess, and says from what.
 #
 #   bakerst policy lint --config bakerst.yaml     what is open or contradictory
 #   bakerst policy test --config bakerst.yaml     does it do what you mean?
@@ -27,6 +28,8 @@ agents:
     approval_from: sensitive
 
 # risk: read | write | sensitive | destructive. Schemas of arguments are the pinned ones, in the lock.
+# reads, sends and writes are for flow control: a tool whose output only you can write `reads: trusted`
+# or `reads: private`, and one that carries nothing to others needs no `sends`.
 ";
 
 /// The longest part of a description that stands beside its tool.
@@ -48,6 +51,7 @@ pub(super) fn policy(tools: &[Judged], lock: &Lock) -> String {
             let _ = writeln!(text, "    # Held: {} {}", reason.code, one_line(&reason.message));
         }
         let _ = writeln!(text, "    risk: {} # {}", risk.as_str(), one_line(&why));
+        text.push_str(&guessed(&pin.definition, risk));
     }
     text
 }

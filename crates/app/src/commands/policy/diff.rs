@@ -6,7 +6,8 @@ use std::path::Path;
 use bakerst_guard::replay::{Comparison, Replay, Tally, compare};
 use serde_json::{Value, json};
 
-use super::replay::{both, each_record, print_tally};
+use super::recorded::RecordedLog;
+use super::replay::{both, print_tally};
 use crate::cli::Global;
 use crate::config::Config;
 use crate::config::changes::{self, Change};
@@ -21,9 +22,12 @@ pub(crate) fn run(old: &Path, new: &Path, log: Option<&Path>, global: &Global) -
     let replayed = match log {
         None => None,
         Some(log) => {
-            let (a, b) = (Replay::new(&before, None), Replay::new(&after, None));
+            let log = RecordedLog::open(log, global)?;
+            let open = |sealed: &str| log.unseal(sealed);
+            let a = Replay::new(&before, None).opening(&open);
+            let b = Replay::new(&after, None).opening(&open);
             let mut tally = Tally::default();
-            each_record(log, |record| match record {
+            log.each(|record| match record {
                 Ok(record) => both(&a, &b, &record, &mut tally),
                 Err(why) => tally.count_unreadable(why),
             })?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use bakerst_guard::replay::Learner;
 use bakerst_model::Code;
 
-use super::replay::each_record;
+use super::recorded::RecordedLog;
 use crate::cli::Global;
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Outcome};
@@ -15,7 +15,7 @@ use crate::print;
 pub(crate) fn run(log: &Path, output: Option<&Path>, global: &Global) -> Outcome {
     let known = Config::load(global.config.as_deref())?;
     let mut learner = Learner::default();
-    each_record(log, |record| {
+    RecordedLog::open(log, global)?.each(|record| {
         if let Ok(record) = record {
             learner.see(&record);
         }

@@ -1,5 +1,6 @@
 //! `bakerst policy pin`.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::cli::{Global, Pin};
 use crate::config::{Config, lock};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Style};
-use crate::servers::{self, Launch};
+use crate::servers::{self, Launch, Remote, Server};
 
 pub(crate) fn run(pin: &Pin, global: &Global) -> Outcome {
     let config = Config::load(global.config.as_deref())?;
@@ -63,17 +64,14 @@ fn listed(
     lock: &Lock,
     limits: &Limits,
 ) -> Result<(Option<ServerIdentity>, Listing), Failure> {
-    if !pin.command.is_empty() {
-        let name = pin.server.clone().unwrap_or_else(|| "server".to_owned());
-        let command = pin.command.clone();
-        let launch = Launch { name, command, variables: Default::default(), folder: None };
+    if let Some(server) = server_of(pin) {
         let patience = Duration::from_secs(pin.timeout_seconds);
-        let listing = servers::list_tools(&launch, patience, limits)?;
-        return Ok((Some(launch.identity()), listing));
+        let listing = servers::list_tools(&server, patience, limits)?;
+        return Ok((Some(server.identity()), listing));
     }
     let Some(file) = &pin.tools else {
-        let message =
-            "there is nothing to pin: expected `--tools FILE`, or a server's command after `--`";
+        let message = "there is nothing to pin: expected `--tools FILE`, `--url URL`, or a server's \
+                       command after `--`";
         return Err(Failure::usage(Code::ToolListUnusable, message));
     };
     let text = read_text(file, limits)?;
@@ -89,6 +87,17 @@ fn listed(
         known.unwrap_or_else(|| ServerIdentity { name: name.clone(), reached: Reached::Unknown })
     });
     Ok((server, listing))
+}
+
+/// The server that is to be asked, where one is.
+fn server_of(pin: &Pin) -> Option<Server> {
+    let name = pin.server.clone().unwrap_or_else(|| "server".to_owned());
+    if let Some(url) = pin.url.clone() {
+        return Some(Server::Address(Remote { name, url, headers: BTreeMap::new() }));
+    }
+    let command = pin.command.clone();
+    let launch = Launch { name, command, variables: BTreeMap::new(), folder: None };
+    (!launch.command.is_empty()).then_some(Server::Program(launch))
 }
 
 fn read_text(file: &Path, limits: &Limits) -> Result<String, Failure> {

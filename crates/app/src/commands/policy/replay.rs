@@ -1,28 +1,25 @@
-//! `bakerst policy replay`, and the log as what-if commands read it.
+//! `bakerst policy replay`.
 
-use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use bakerst_guard::replay::{RecordedCall, Redecided, Replay, Tally, Unknown};
-use bakerst_model::{Code, Escaped, Verdict};
-use indicatif::{ProgressBar, ProgressStyle};
+use bakerst_guard::replay::{RecordedCall, Redecided, Replay, Tally};
+use bakerst_model::{Escaped, Verdict};
 use serde_json::json;
 
+use super::recorded::RecordedLog;
 use crate::cli::Global;
 use crate::config::Config;
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Exit, Outcome};
 use crate::print::{self, Style};
-
-/// The longest line that is read whole; records are shorter.
-const LINE_BYTES_MAX: u64 = 2 << 20;
 
 pub(crate) fn run(log: &Path, against: &Path, from: Option<&Path>, global: &Global) -> Outcome {
     let against = Config::load(Some(against))?.compile()?;
     let from = Config::load(from.or(global.config.as_deref()))?.compile()?;
-    let replay = Replay::new(&against, Some(&from));
+    let log = RecordedLog::open(log, global)?;
+    let open = |sealed: &str| log.unseal(sealed);
+    let replay = Replay::new(&against, Some(&from)).opening(&open);
     let mut tally = Tally::default();
-    each_record(log, |record| match record {
+    log.each(|record| match record {
         Ok(record) => {
             let again = replay.redecide(&record);
             tally.count(&record, record.verdict, again);
@@ -44,69 +41,6 @@ pub(super) fn both(a: &Replay<'_>, b: &Replay<'_>, record: &RecordedCall<'_>, ta
         (Redecided::Verdict(before, _), after) => tally.count(record, before, after),
         (unknown @ Redecided::Unknown(_), _) => tally.count(record, Verdict::Deny, unknown),
     }
-}
-
-/// Every decision of a log: a file, or a folder of segments in the order of their names.
-pub(super) fn each_record(
-    log: &Path,
-    mut see: impl FnMut(Result<RecordedCall<'_>, Unknown>),
-) -> Result<(), Failure> {
-    let files = files_of(log)?;
-    let sizes = files.iter().filter_map(|file| fs::metadata(file).ok()).map(|file| file.len());
-    let progress = progress(sizes.sum());
-    let mut line = String::new();
-    for file in &files {
-        let fail = |e: io::Error| unreadable(file, &e);
-        let mut reader = BufReader::with_capacity(1 << 20, File::open(file).map_err(fail)?);
-        loop {
-            line.clear();
-            let read = reader.by_ref().take(LINE_BYTES_MAX).read_line(&mut line).map_err(fail)?;
-            if read == 0 {
-                break;
-            }
-            progress.inc(read as u64);
-            match RecordedCall::read(line.trim_end()) {
-                Ok(Some(record)) => see(Ok(record)),
-                Ok(None) => {}
-                Err(why) => see(Err(why)),
-            }
-        }
-    }
-    progress.finish_and_clear();
-    Ok(())
-}
-
-fn files_of(log: &Path) -> Result<Vec<PathBuf>, Failure> {
-    if !log.is_dir() {
-        return Ok(vec![log.to_owned()]);
-    }
-    let entries = fs::read_dir(log).map_err(|e| unreadable(log, &e))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|e| unreadable(log, &e))?.path();
-        if path.extension().is_some_and(|ending| ending == "jsonl") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    match files.is_empty() {
-        true => Err(unreadable(log, &"there is no file in it that ends in `.jsonl`")),
-        false => Ok(files),
-    }
-}
-
-fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Failure {
-    let message = format!("the log `{}` cannot be read: {why}", path.display());
-    Failure::environment(Code::ConfigUnreadable, message)
-}
-
-/// A bar for a person at a terminal; nothing anywhere else.
-fn progress(bytes: u64) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes}, {eta} left");
-    ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 pub(super) fn print_tally(tally: &Tally) {
