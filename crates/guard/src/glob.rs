@@ -51,6 +51,13 @@ impl Glob {
     /// Whether it matches `name`.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
+        // Most patterns differ from most names before their first `*`, or have none.
+        let Some(star) = self.0.bytes().position(|byte| byte == b'*') else {
+            return *self.0 == *name;
+        };
+        if !name.as_bytes().starts_with(self.0.as_bytes().get(..star).unwrap_or_default()) {
+            return false;
+        }
         let mut parts = self.0.split('*');
         let first = parts.next().unwrap_or_default();
         let Some(mut rest) = name.strip_prefix(first) else { return false };

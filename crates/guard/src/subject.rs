@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::{CommandPlace, Facts};
 
+/// Room for the texts of most calls.
+const TEXT_BYTES: usize = 512;
+
 /// What a guardrail judges.
 #[derive(Debug)]
 pub struct Subject<'c> {
@@ -24,7 +27,7 @@ impl<'c> Subject<'c> {
     /// Gathers the texts of a call's input, once for all guardrails.
     #[must_use]
     pub fn new(call: &'c ToolCall, facts: Facts) -> Self {
-        let mut text = String::new();
+        let mut text = String::with_capacity(TEXT_BYTES);
         let input = call.input.expose();
         push_values(input, &mut text);
         let values_end = text.len();

@@ -48,21 +48,35 @@ impl Digest {
         if digits.len() != 64 {
             return None;
         }
-        let mut bytes = [0; 32];
+        let (mut bytes, mut wrong) = ([0; 32], 0);
+        let value = |digit: &u8| VALUES.get(usize::from(*digit)).copied().unwrap_or(NO_DIGIT);
         for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = pair.iter().try_fold(0, |value, &digit| Some(value << 4 | nibble(digit)?))?;
+            if let [high, low] = pair {
+                let (high, low) = (value(high), value(low));
+                wrong |= high | low;
+                *byte = high << 4 | low & 15;
+            }
         }
-        Some(Self(bytes))
+        (wrong & NO_DIGIT == 0).then_some(Self(bytes))
     }
 }
 
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
+/// What is no digit, beside all values of those that are.
+const NO_DIGIT: u8 = 0x80;
+
+/// The value of each hexadecimal digit. Records hold four digests each, so a table pays.
+const VALUES: [u8; 256] = {
+    let (mut values, mut value) = ([NO_DIGIT; 256], 0);
+    while value < 16 {
+        let first = if value < 10 { b'0' } else { b'a' - 10 };
+        #[expect(clippy::indexing_slicing, reason = "read by the compiler alone")]
+        {
+            values[(first + value) as usize] = value;
+        }
+        value += 1;
     }
-}
+    values
+};
 
 impl PartialEq for Digest {
     fn eq(&self, other: &Self) -> bool {

@@ -6,7 +6,7 @@ mod hash;
 mod learn;
 mod lint;
 pub(crate) mod pin;
-mod recorded;
+pub(crate) mod recorded;
 mod replay;
 mod test;
 

@@ -5,18 +5,19 @@
 //! so has lost a mail address to redaction and cannot be taken again. The policy that they are held
 //! against differs in a threshold, in the flagged tools, and in what one kind of agent may call.
 //!
-//! Beside it: reading alone, and all guardrails but the reading for injections without the records.
+//! Beside it: reading alone.
 
 mod log;
 
 use std::time::{Duration, Instant};
 
-use bakerst_guard::replay::{RecordedCall, Replay, Tally};
+use bakerst_guard::replay::{RecordedCall, Replay, Tally, Unknown};
 use bakerst_model::Code;
 
 use self::log::Writer;
 use super::rego::policy;
 use crate::bench::Figure;
+use crate::commands::policy::recorded::{each_line, see_decision};
 use crate::failure::Failure;
 
 const DECISIONS: u64 = 1_000_000;
@@ -33,23 +34,16 @@ pub(super) fn measure(_full: bool) -> Result<Vec<Figure>, Failure> {
     for _ in 0..DECISIONS / BATCH {
         let log = writer.write(BATCH)?;
         bytes += log.len();
-        let began = Instant::now();
-        let readable = log.lines().filter(|line| matches!(RecordedCall::read(line), Ok(Some(_))));
-        let readable = readable.count();
-        read += began.elapsed();
-        let began = Instant::now();
-        for line in log.lines() {
-            match RecordedCall::read(line) {
-                Ok(Some(record)) => {
-                    let again = replay.redecide(&record);
-                    tally.count(&record, record.verdict, again);
-                }
-                Ok(None) => {}
-                Err(why) => tally.count_unreadable(why),
+        let mut readable = 0;
+        read += each(&log, |record| readable += u64::from(record.is_ok()))?;
+        replayed += each(&log, |record| match record {
+            Ok(record) => {
+                let again = replay.redecide(&record);
+                tally.count(&record, record.verdict, again);
             }
-        }
-        replayed += began.elapsed();
-        if readable as u64 != BATCH {
+            Err(why) => tally.count_unreadable(why),
+        })?;
+        if readable != BATCH {
             return Err(odd("the bench's own records cannot be read"));
         }
     }
@@ -63,6 +57,17 @@ pub(super) fn measure(_full: bool) -> Result<Vec<Figure>, Failure> {
         Figure::new("replay.mb_s", per_second(bytes as u64, replayed) / 1e6, "MB/s"),
         Figure::new("replay.unknown", per_second(unknown, Duration::from_secs(1)), "decisions"),
     ])
+}
+
+/// Shows every decision of a log as `policy replay` does, and says how long that took.
+fn each(
+    log: &str,
+    mut see: impl FnMut(Result<RecordedCall<'_>, Unknown>),
+) -> Result<Duration, Failure> {
+    let began = Instant::now();
+    each_line(&mut log.as_bytes(), |line| see_decision(line, &mut see))
+        .map_err(|e| odd(&e.to_string()))?;
+    Ok(began.elapsed())
 }
 
 fn odd(why: &str) -> Failure {

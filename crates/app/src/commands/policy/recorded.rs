@@ -2,7 +2,7 @@
 //! under keys that are here.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _};
+use std::io::{self, BufRead, BufReader, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use bakerst_guard::replay::{RecordedCall, Unknown};
@@ -19,6 +19,27 @@ use crate::subjects::Subjects;
 const LINE_BYTES_MAX: u64 = 2 << 20;
 /// How a line looks somewhere that is sealed for a person.
 const VEILED: &str = "\"user\":\"subject-";
+
+/// Shows every line of a log, with its end.
+pub(crate) fn each_line(log: &mut impl BufRead, mut see: impl FnMut(&str)) -> io::Result<()> {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if log.by_ref().take(LINE_BYTES_MAX).read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        see(&line);
+    }
+}
+
+/// Shows what a line says, if it is about a decision.
+pub(crate) fn see_decision(line: &str, see: &mut impl FnMut(Result<RecordedCall<'_>, Unknown>)) {
+    match RecordedCall::read(line.trim_end()) {
+        Ok(Some(record)) => see(Ok(record)),
+        Ok(None) => {}
+        Err(why) => see(Err(why)),
+    }
+}
 
 /// A log, and the keys to it.
 pub(super) struct RecordedLog {
@@ -51,26 +72,15 @@ impl RecordedLog {
     ) -> Result<(), Failure> {
         let sizes = self.files.iter().filter_map(|file| fs::metadata(file).ok());
         let progress = progress(sizes.map(|file| file.len()).sum());
-        let mut line = String::new();
         for file in &self.files {
             let fail = |e: io::Error| unreadable(file, &e);
             let mut reader = BufReader::with_capacity(1 << 20, File::open(file).map_err(fail)?);
-            loop {
-                line.clear();
-                let read =
-                    reader.by_ref().take(LINE_BYTES_MAX).read_line(&mut line).map_err(fail)?;
-                if read == 0 {
-                    break;
-                }
-                progress.inc(read as u64);
-                let revealed = self.reveal(&line);
-                let line = revealed.as_deref().unwrap_or(&line).trim_end();
-                match RecordedCall::read(line) {
-                    Ok(Some(record)) => see(Ok(record)),
-                    Ok(None) => {}
-                    Err(why) => see(Err(why)),
-                }
-            }
+            let read = each_line(&mut reader, |line| {
+                progress.inc(line.len() as u64);
+                let revealed = self.reveal(line);
+                see_decision(revealed.as_deref().unwrap_or(line), &mut see);
+            });
+            read.map_err(fail)?;
         }
         progress.finish_and_clear();
         Ok(())
