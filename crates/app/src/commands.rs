@@ -10,7 +10,7 @@ mod eval;
 pub(crate) mod explain;
 mod init;
 mod mcp;
-mod policy;
+pub(crate) mod policy;
 mod token;
 mod up;
 pub(crate) mod wrap;

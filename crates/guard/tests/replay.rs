@@ -220,6 +220,15 @@ fn words_that_are_taken_over_are_those_that_would_be_said_again() {
 }
 
 #[test]
+fn a_call_that_guardrails_only_listened_to_was_allowed() {
+    let watching = "guardrails: {chain: [{name: tool-policy, mode: monitor}]}\ntools: {}\n";
+    let (watching, before) = (policy(watching), policy(BEFORE));
+    let seen = line(&watching, "bot", "look", json!({}));
+    assert_eq!(again(&seen, &before, None), "allow -> allow GRD-000");
+    assert_eq!(again(&seen, &watching, Some(&watching)), "allow -> allow GRD-000");
+}
+
+#[test]
 fn what_nobody_looks_at_need_not_be_known() {
     let before = policy(BEFORE);
     let redacted = line(&before, "bot", "look", json!({"q": "write to bob@example.com"}));

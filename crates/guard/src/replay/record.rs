@@ -168,7 +168,9 @@ impl<'l> RecordedCall<'l> {
             tool,
             // A person's word is no policy's: what counts is what the chain wanted.
             verdict: match counted {
-                None => Verdict::Deny,
+                None if trail.is_empty() => Verdict::Deny,
+                // All were only listened to.
+                None => Verdict::Allow,
                 Some(Verdict::Ask) if code == NOBODY_TO_ASK && verdict == Verdict::Deny => verdict,
                 Some(counted) => counted,
             },
