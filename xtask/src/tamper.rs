@@ -45,7 +45,8 @@ fn drill(place: &Path, edits: u64, seed: u64) -> Result<()> {
     let folder = LogFolder::in_state(&log);
     let paths: Vec<_> = folder.segments()?.into_iter().map(|segment| segment.path).collect();
     let mut counts = [0_u64; KINDS.len()];
-    for edit in 0..edits {
+    while counts.iter().sum::<u64>() < edits {
+        let edit: u64 = counts.iter().sum();
         let kind = dice.place(KINDS.len());
         let at = dice.place(files.len());
         let (Some(path), Some(before)) = (paths.get(at), files.get(at)) else { continue };
@@ -54,6 +55,7 @@ fn drill(place: &Path, edits: u64, seed: u64) -> Result<()> {
             Some(name) => Some(tampered(name, before, &donor, &mut dice)),
             None => continue,
         };
+        // A line that is swapped with itself is no edit; another is drawn.
         if after.as_ref() == Some(before) {
             continue;
         }

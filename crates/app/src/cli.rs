@@ -363,6 +363,10 @@ pub(crate) enum Audit {
     /// Say which old segments would be let go of, and with `--apply` do so.
     #[command(after_help = "Example:\n  bakerst audit retain --age-days-max 365")]
     Retain(args::Retain),
+    /// Look how well what lies around the log keeps others from it: rights, owner, keys, the
+    /// append-only attribute, room and copies.
+    #[command(after_help = "Example:\n  bakerst audit doctor --json")]
+    Doctor,
     /// Destroy the key of a person's records.
     #[command(after_help = "Example:\n  bakerst audit erase --subject ann@example.org --apply")]
     Erase(args::Erase),

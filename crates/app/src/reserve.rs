@@ -69,7 +69,7 @@ impl Reserve {
 
     /// Looks at the disk, and says what is amiss. A disk that does not tell is no full one: the log
     /// itself finds out whether it can be written.
-    fn look(&self) -> Option<String> {
+    pub(crate) fn look(&self) -> Option<String> {
         let amiss = match Room::of(&self.folder) {
             Ok(room) => {
                 self.free.store(room.free, Ordering::Relaxed);

@@ -63,6 +63,11 @@ impl Places {
         &self.state
     }
 
+    /// Where the key is that seals the others.
+    pub(crate) fn master_key(&self) -> &Path {
+        &self.master_key
+    }
+
     /// The log.
     pub(crate) fn log(&self) -> LogFolder {
         LogFolder::in_state(&self.state)
@@ -305,19 +310,19 @@ pub(crate) struct ScratchFolder(PathBuf);
 impl ScratchFolder {
     /// A new folder, for its owner alone.
     pub(crate) fn new(purpose: &str) -> io::Result<Self> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
-        let name = format!("bakerst-{purpose}-{:016x}", u64::from_ne_bytes(random));
-        let path = std::env::temp_dir().join(name);
-        DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self(path))
+        Self::within(&std::env::temp_dir(), purpose)
     }
 
     /// A new folder in the current one: on a disk, where the one for temporary things may be none.
     pub(crate) fn beside(purpose: &str) -> io::Result<Self> {
-        let temporary = Self::new(purpose)?;
-        let name = temporary.path().file_name().map(PathBuf::from).unwrap_or_default();
-        let path = std::env::current_dir()?.join(name);
+        Self::within(&std::env::current_dir()?, purpose)
+    }
+
+    fn within(folder: &Path, purpose: &str) -> io::Result<Self> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let name = format!("bakerst-{purpose}-{:016x}", u64::from_ne_bytes(random));
+        let path = folder.join(name);
         DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
     }

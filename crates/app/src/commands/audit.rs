@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 mod dlq;
+mod doctor;
 mod erase;
 mod export;
 mod index;
@@ -34,5 +35,6 @@ pub(crate) fn run(audit: &Audit, global: &Global) -> Outcome {
         Audit::Index(args) => index::run(args, &places, global.json),
         Audit::Retain(args) => retain::run(args, &places, global),
         Audit::Erase(args) => erase::run(args, &places, global),
+        Audit::Doctor => doctor::run(&places, global),
     }
 }

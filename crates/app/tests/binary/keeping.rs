@@ -1,6 +1,9 @@
 //! The log as those keep it who may, while a server writes it and while none does.
 
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -268,4 +271,64 @@ fn an_auditor_reads_a_log_page_by_page_from_the_server_that_writes_it() {
     let reads = keeping.records("admin.log_read");
     assert!(reads.len() > 3 && reads.iter().all(|read| read["actor"]["name"] == "vera"));
     assert_eq!(failure(&home.run(&["audit", "verify"])), "0 ");
+}
+
+/// What a look around the log came to: `what thought` by line, and the exit code.
+fn looked(keeping: &Keeping<'_>) -> (Vec<String>, Option<i32>) {
+    let args = ["audit", "doctor", "--json", "--config", &keeping.config];
+    let output = keeping.home.run(&args);
+    let findings: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let brief = |finding: &Value| {
+        let text = |name: &str| finding[name].as_str().unwrap().to_owned();
+        format!("{} {}", text("what"), text("thought"))
+    };
+    (findings.iter().map(brief).collect(), output.status.code())
+}
+
+/// Changes a file's attributes, where the machine and the file system let us.
+fn chattr(change: &str, path: &Path) -> bool {
+    Command::new("chattr").arg(change).arg(path).output().is_ok_and(|done| done.status.success())
+}
+
+#[test]
+fn a_look_around_the_log_finds_what_lets_others_at_it() {
+    let home = Home::new();
+    let keeping =
+        Keeping::new(&home, &format!("audit: {{ {SMALL}, disk: {{free_bytes_min: 0}} }}\n"));
+    let server = keeping.up();
+    fill(&server, 10);
+    server.stop();
+    let (findings, exit) = looked(&keeping);
+    assert_eq!(exit, Some(0), "{findings:?}");
+    for sound in ["rights sound", "master key sound", "room sound", "copies note"] {
+        assert!(findings.iter().any(|finding| finding == sound), "{sound}: {findings:?}");
+    }
+    let mut segments: Vec<_> = std::fs::read_dir(home.state().join("audit"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
+        .collect();
+    segments.sort();
+    let rights = |mode| {
+        let rights = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&segments[0], rights).unwrap();
+    };
+    rights(0o644);
+    let (findings, exit) = looked(&keeping);
+    assert_eq!((findings[0].as_str(), exit), ("rights wrong", Some(1)));
+    rights(0o600);
+
+    let (sealed, live) = segments.split_at(segments.len() - 1);
+    if !sealed.iter().all(|segment| chattr("+a", segment)) {
+        eprintln!("SKIPPED: the append-only attribute cannot be set here");
+        return;
+    }
+    assert_eq!(looked(&keeping).0[3], "append-only sound");
+    // Sealed segments are read and never written, so the server minds nothing.
+    assert_eq!(keeping.up().stop(), Some(0));
+    assert!(chattr("+a", &live[0]));
+    assert_eq!(looked(&keeping).0[3], "append-only wrong");
+    for segment in &segments {
+        assert!(chattr("-a", segment));
+    }
 }
