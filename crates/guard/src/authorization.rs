@@ -9,6 +9,7 @@ mod calls;
 mod cidr;
 mod config;
 mod input;
+mod nesting;
 mod opinion;
 mod rego;
 mod remote;

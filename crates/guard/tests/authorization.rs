@@ -253,6 +253,15 @@ fn rules_that_go_in_circles_are_refused_or_stopped() {
 }
 
 #[test]
+fn brackets_that_would_take_for_ever_to_read_are_refused_at_once() {
+    let deep = format!("allow if input.x == {}1{}", "[".repeat(3000), "]".repeat(3000));
+    check_fault(
+        &written(&deep),
+        "CFG-010 `policy`, line 2, column 33: brackets are nested more than 12 deep (give what is inside a rule of its own)",
+    );
+}
+
+#[test]
 fn nothing_in_a_policy_reaches_the_world() {
     for name in [
         "http.send({})",

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::calls::{Outline, Place};
 use super::config::{RegoModule, RegoSource, Syntax};
 use super::input::Input;
+use super::nesting::{NESTING_MAX, too_deep};
 use super::opinion::{Opinion, words};
 use super::{cidr, steps};
 use crate::document::Fault;
@@ -148,6 +149,13 @@ fn load(source: &RegoSource, modules: &[RegoModule]) -> Result<(Engine, Outline)
         )
         .map_err(|e| unusable(&e.to_string()))?;
     for RegoModule { name, text } in modules {
+        if let Some((line, column)) = too_deep(text) {
+            let message = format!(
+                "`{name}`, line {line}, column {column}: brackets are nested more than {NESTING_MAX} deep"
+            );
+            let hint = "give what is inside a rule of its own";
+            return Err(Fault::new(Code::RegoUnusable, message).hint(hint));
+        }
         let added = engine.add_policy(name.clone(), text.to_string());
         added.map_err(|e| unusable(&e.to_string()))?;
     }
