@@ -3,8 +3,10 @@
 mod audit;
 pub(crate) mod changes;
 mod gateway;
+mod identity;
 pub(crate) mod lock;
 mod model_folder;
+mod rates;
 mod sinks;
 mod source;
 #[cfg(test)]
@@ -18,20 +20,24 @@ use bakerst_audit::sealed_input::SEALED_INPUT_BYTES_MAX;
 use bakerst_guard::authorization::named_files;
 use bakerst_guard::cases::PolicyCase;
 use bakerst_guard::document::{Fault, Node};
+use bakerst_guard::rate::Rates;
 use bakerst_guard::{Policy, PolicySource, Registry, Sections, rails};
 use bakerst_model::{Code, Limits};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 pub(crate) use audit::{Audit, Disk, Erasure, Retention, SealedInput, WhenLow};
+pub(crate) use identity::{Identity, Jwt};
 use source::Source;
 use written::Text;
 pub(crate) use written::{Written, read_policy_tests};
 
 /// Sections whose settings nothing would enforce yet.
-const NOT_BUILT: [&str; 8] =
-    ["tenants", "budget", "models", "approvals", "sandbox", "identity", "cluster", "telemetry"];
-const BUILT: [&str; 13] = [
+const NOT_BUILT: [&str; 7] =
+    ["tenants", "budget", "models", "approvals", "sandbox", "cluster", "telemetry"];
+const BUILT: [&str; 15] = [
+    "identity",
+    "rate_limits",
     "listen",
     "enforcement",
     "durability",
@@ -70,6 +76,10 @@ pub(crate) struct Config {
     pub(crate) secrets: Secrets,
     /// The servers behind the gateway.
     pub(crate) gateway: gateway::Gateway,
+    /// Whose tokens are good, beside our own.
+    pub(crate) identity: Identity,
+    /// How often calls may be made.
+    pub(crate) rate_limits: Rates,
     /// The policy.
     #[serde(flatten)]
     pub(crate) policy: PolicySource,
@@ -237,6 +247,8 @@ impl Config {
             audit: Audit::read(node.get("audit"))?,
             secrets: section(&node, "secrets")?,
             gateway: section(&node, "gateway")?,
+            identity: section(&node, "identity")?,
+            rate_limits: rates::of_section(&node)?,
             policy: PolicySource::read_sections(&sections, registry, &limits)?,
             limits,
             written: Written { sections: Text { source: source.clone(), node }, guardrails: chain },
@@ -261,6 +273,7 @@ impl Config {
             return Err(Fault::new(Code::ConfigValue, message).at(at.unwrap_or(node).at()));
         }
         self.gateway.check(node, &self.limits)?;
+        self.identity.check(node)?;
         check_address(self.listen.address.ip())
             .map_err(|fault| fault.at(node.get("listen").unwrap_or(node).at()))
     }

@@ -14,6 +14,7 @@ mod custody;
 mod failure;
 mod files;
 mod http;
+mod issuer_keys;
 mod operator;
 mod paths;
 mod print;

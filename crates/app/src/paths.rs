@@ -47,11 +47,15 @@ pub(crate) fn no_colour() -> bool {
     variable("NO_COLOR").is_some()
 }
 
+/// The variables that override rates, as far as they are set.
+pub(crate) fn rate_variables() -> Vec<(&'static str, String)> {
+    let names = ["RATE_LIMIT_PER_USER", "RATE_LIMIT_GLOBAL"];
+    names.into_iter().filter_map(|name| Some((name, variable(name)?))).collect()
+}
+
 /// Variables that ask for limits which nothing enforces yet.
 pub(crate) fn unenforced_limits() -> Vec<&'static str> {
     let names = [
-        "RATE_LIMIT_PER_USER",
-        "RATE_LIMIT_GLOBAL",
         "COST_LIMIT_DAILY",
         "COST_LIMIT_MONTHLY",
         "COST_ALERT_THRESHOLD",

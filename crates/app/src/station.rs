@@ -217,6 +217,10 @@ impl Station {
         let opened = Gateway::open(self.ports.clone(), policy, limits, enforcement).await;
         let gateway =
             opened.map_err(|e| Failure::environment(Code::StateBroken, with_causes(&e)))?;
+        gateway.limit_rates(config.rate_limits);
+        if let Some(jwt) = &config.identity.jwt {
+            gateway.trust_issuer(jwt.issuer(), crate::issuer_keys::source(jwt)?);
+        }
         let opened = gateway.open_mcp(config.gateway.servers(&config.limits)?);
         opened.map_err(|e| Failure::environment(Code::StateBroken, e.to_string()))?;
         Ok(gateway)

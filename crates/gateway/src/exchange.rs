@@ -57,7 +57,7 @@ pub(crate) async fn run(
             }
         }
     };
-    reply.with_alarm(alarm).into_response()
+    reply.with_alarm(alarm).with_metadata(gateway.metadata_address()).into_response()
 }
 
 /// Whose answer it is.

@@ -8,16 +8,17 @@ use bakerst_audit::delivery::Vitals;
 use bakerst_guard::approval::{ApprovalBook, BookError};
 use bakerst_guard::flow::{ConversationBook, FlowKey};
 use bakerst_guard::{NameBook, Policy};
-use bakerst_model::{Clock, Journal, Limits, Secret, TokenBook, TokenBookError};
+use bakerst_model::{Clock, Journal, KeySource, Limits, Secret, TokenBook, TokenBookError};
 use tokio::sync::watch;
 
 use crate::conversations::Conversations;
 use crate::desk::Desk;
-use crate::identity::AuthWatch;
+use crate::identity::{AuthWatch, Issued, Issuer};
 use crate::ledger::Ledger;
 use crate::mcp::{self, McpServers};
 use crate::metrics::Decided;
 use crate::opa::OpaDesk;
+use crate::rates::RateDesk;
 use crate::tokens::Tokens;
 
 /// The world, as the doors reach it.
@@ -96,6 +97,8 @@ pub struct Gateway {
     pub(crate) custody: Arc<dyn Custody>,
     pub(crate) decided: Decided,
     pub(crate) names: NameBook,
+    pub(crate) rates: RateDesk,
+    issued: RwLock<Option<Arc<Issued>>>,
     /// Seals what clients keep for us between two requests.
     pub(crate) states: mcp::Seal,
     pub(crate) opa: OpaDesk,
@@ -142,6 +145,8 @@ impl Gateway {
             vitals,
             custody,
             decided: Decided::default(),
+            rates: RateDesk::default(),
+            issued: RwLock::default(),
             states: mcp::Seal::derived(&pseudonym_key, b"mcp request state"),
             names: NameBook::new(pseudonym_key, &limits),
             opa: OpaDesk::new(&limits),
@@ -180,6 +185,18 @@ impl Gateway {
     /// The MCP door, where it is open.
     pub(crate) fn mcp(&self) -> Option<Arc<mcp::Door>> {
         self.mcp.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets in whoever holds a token of this issuer's, as an agent. Only what was issued for us
+    /// by name is good.
+    pub fn trust_issuer(&self, issuer: Issuer, keys: Arc<dyn KeySource>) {
+        let issued = Issued::new(issuer, keys, self.clock.clone(), &self.limits);
+        *self.issued.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(issued));
+    }
+
+    /// The issuer whose tokens are good.
+    pub(crate) fn issued(&self) -> Option<Arc<Issued>> {
+        self.issued.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Counts a request in, unless as many are being worked on as may be.

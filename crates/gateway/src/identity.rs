@@ -4,13 +4,16 @@
 //! is the account that the system vouches for. Refusals are recorded, but not without end: a
 //! flood is counted, and the count recorded.
 
+mod issued;
+mod jwt;
+mod metadata;
 mod watch;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use bakerst_model::{
-    Action, Actor, Code, Detail, Escaped, Event, Journal as _, Principal, Role, TokenId,
-    present_token,
+    Action, Actor, Code, Detail, Digest, Escaped, Event, Journal as _, Principal, Role, TokenId,
+    UnixMillis, UserId, present_token,
 };
 use serde::Serialize;
 
@@ -18,6 +21,9 @@ use crate::gateway::{Enforcement, Gateway};
 use crate::problem::Problem;
 use crate::source::Source;
 
+pub(crate) use issued::Issued;
+pub use jwt::{Algorithm, Issuer};
+pub(crate) use metadata::serve as metadata;
 pub(crate) use watch::AuthWatch;
 use watch::Credential;
 
@@ -29,12 +35,25 @@ pub(crate) struct Caller {
     /// Where they came in.
     pub(crate) source: Source,
     token: Option<TokenId>,
+    issued: Option<IssuedTo>,
+}
+
+/// What an issuer's token says of its holder.
+#[derive(Clone, Debug)]
+struct IssuedTo {
+    user: UserId,
+    until: UnixMillis,
 }
 
 impl Caller {
     /// Somebody whom the system vouches for.
     pub(crate) fn of_account(principal: Principal, source: Source) -> Self {
-        Self { principal, source, token: None }
+        Self { principal, source, token: None, issued: None }
+    }
+
+    /// The person behind them, where their credential says so.
+    pub(crate) fn user(&self) -> Option<&UserId> {
+        self.issued.as_ref().map(|issued| &issued.user)
     }
 
     /// The caller as the log names them.
@@ -42,7 +61,7 @@ impl Caller {
         Actor {
             name: self.principal.name.clone(),
             agent: self.principal.agent.clone(),
-            user: None,
+            user: self.user().cloned(),
             ip: self.source.ip(),
         }
     }
@@ -100,7 +119,9 @@ impl Gateway {
     /// Whether the caller would still be recognised: a token can be withdrawn while its holder
     /// waits.
     pub(crate) async fn recheck(&self, caller: &Caller, path: &str) -> Result<(), Problem> {
-        if caller.token.is_none_or(|id| self.tokens.still_good(id)) {
+        let now = self.clock.now();
+        let issued = caller.issued.as_ref().is_none_or(|issued| now < issued.until);
+        if issued && caller.token.is_none_or(|id| self.tokens.still_good(id)) {
             return Ok(());
         }
         let problem = Problem::from(Code::TokenWrong);
@@ -109,13 +130,20 @@ impl Gateway {
     }
 
     async fn holder(&self, asked: Asked<'_>) -> Result<Caller, Problem> {
-        let presented = bearer(asked.headers).map(present_token);
+        let bearer = bearer(asked.headers);
+        if let (Some(issued), Some(token)) =
+            (self.issued(), bearer.filter(|text| jwt::is_one(text)))
+        {
+            return self.issued_to(&issued, token, asked).await;
+        }
+        let presented = bearer.map(present_token);
         let (code, token) = match presented {
             None => (Code::TokenMissing, None),
             Some(None) => (Code::TokenWrong, None),
             Some(Some((id, digest))) => match self.tokens.principal(id, digest) {
                 Some(principal) => {
-                    return Ok(Caller { principal, source: asked.source, token: Some(id) });
+                    let (source, token) = (asked.source, Some(id));
+                    return Ok(Caller { principal, source, token, issued: None });
                 }
                 None => (Code::TokenWrong, Some(id)),
             },
@@ -123,6 +151,29 @@ impl Gateway {
         let problem = Problem::from(code);
         self.reject(None, token, asked.path, asked.source, &problem).await;
         Err(problem)
+    }
+
+    /// Whoever holds an issuer's token: an agent, and nothing else.
+    async fn issued_to(
+        &self,
+        issued: &Issued,
+        token: &str,
+        asked: Asked<'_>,
+    ) -> Result<Caller, Problem> {
+        match issued.holder(token).await {
+            Ok(jwt::Holder { subject, agent, until }) => {
+                // No token of ours has a name with a blank in it.
+                let name = format!("issued to {}", Escaped(subject.as_str())).into();
+                let principal = Principal { name, roles: [Role::Agent].into(), agent };
+                let issued = Some(IssuedTo { user: subject, until });
+                Ok(Caller { principal, source: asked.source, token: None, issued })
+            }
+            Err(unfit) => {
+                let problem = Problem::new(Code::IssuedTokenUnfit, unfit.to_string());
+                self.reject(None, None, asked.path, asked.source, &problem).await;
+                Err(problem)
+            }
+        }
     }
 
     /// Records that somebody was turned away. Whether that succeeds or not, they are.
@@ -157,7 +208,12 @@ impl Gateway {
         let credential = match (caller.token, caller.source) {
             (Some(id), _) => Credential::Token(id),
             (None, Source::Link { uid } | Source::Control { uid }) => Credential::Account(uid),
-            (None, Source::Tcp { .. } | Source::Socket) => return Ok(()),
+            (None, Source::Tcp { .. } | Source::Socket) => match &caller.issued {
+                Some(issued) => {
+                    Credential::Issued(*Digest::of(issued.user.as_str().as_bytes()).as_bytes())
+                }
+                None => return Ok(()),
+            },
         };
         let ip = caller.source.ip();
         if !self.auth.is_due(credential, ip, self.clock.now()) {

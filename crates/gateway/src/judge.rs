@@ -62,6 +62,10 @@ impl Gateway {
             user: call.user.clone(),
             ..asking.caller.actor()
         };
+        // Whoever comes back for an answer was counted before.
+        if asking.approval.is_none() {
+            self.within_rates(&call, asking.caller, &actor).await?;
+        }
         let mut policy = self.policy();
         let decision = {
             let facts = self.facts(&policy, &call, asking).await?;

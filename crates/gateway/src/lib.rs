@@ -31,6 +31,7 @@ mod output;
 mod paths;
 mod problem;
 mod query;
+mod rates;
 mod readiness;
 mod reply;
 mod router;
@@ -41,6 +42,7 @@ mod tokens;
 pub mod wire;
 
 pub use gateway::{Enforcement, Gateway, OpenError, Ports};
+pub use identity::{Algorithm, Issuer};
 pub use mcp::sse;
 pub use mcp::{LinkHello, LinkSide, LinkWelcome, McpServer, McpServers, ServerError};
 pub use openapi::document as openapi_document;

@@ -16,13 +16,25 @@ pub(crate) const NO_OTHER_WAY: &str = "Do not try to reach the same end another 
 pub struct Problem {
     code: Code,
     message: Cow<'static, str>,
+    /// When it may be tried again, where that is known.
+    retry_after_seconds: Option<u64>,
 }
 
 impl Problem {
     /// A problem with words about this very request.
     #[must_use]
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), retry_after_seconds: None }
+    }
+
+    /// The same, for whoever may try again after so many seconds.
+    pub(crate) fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after_seconds: Some(seconds), ..self }
+    }
+
+    /// When it may be tried again.
+    pub(crate) fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after_seconds
     }
 
     /// A field that is missing or not as expected.
@@ -62,7 +74,10 @@ impl Problem {
             | Code::NoSuchConversation => StatusCode::NOT_FOUND,
             Code::BadMethod => StatusCode::METHOD_NOT_ALLOWED,
             Code::ApprovalSettled | Code::TokenNameTaken => StatusCode::CONFLICT,
-            Code::TokenMissing | Code::TokenWrong => StatusCode::UNAUTHORIZED,
+            Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Code::TokenMissing | Code::TokenWrong | Code::IssuedTokenUnfit => {
+                StatusCode::UNAUTHORIZED
+            }
             Code::RoleMissing | Code::AgentMismatch | Code::HostNotOurs => StatusCode::FORBIDDEN,
             // Whatever is left is ours to mend, and may be over soon.
             _ => StatusCode::SERVICE_UNAVAILABLE,

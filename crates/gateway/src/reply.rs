@@ -2,7 +2,8 @@
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use axum::http::{Response, StatusCode};
 use bakerst_model::Code;
@@ -31,6 +32,9 @@ pub(crate) struct Reply {
     allow: Option<String>,
     next: Option<u64>,
     hang_up: bool,
+    retry_after: Option<u64>,
+    /// Where clients without a token learn how to get one.
+    metadata: Option<String>,
 }
 
 /// Whom an error speaks to.
@@ -52,6 +56,8 @@ impl Reply {
             allow: None,
             next: None,
             hang_up: false,
+            retry_after: None,
+            metadata: None,
         }
     }
 
@@ -94,12 +100,18 @@ impl Reply {
             Audience::Person => problem.message().to_owned(),
         };
         let body = serde_json::to_vec(&ErrorAnswer::new(problem.code(), reason));
-        Self::new(problem.status(), JSON, body.unwrap_or_default())
+        let reply = Self::new(problem.status(), JSON, body.unwrap_or_default());
+        Self { retry_after: problem.retry_after_seconds(), ..reply }
     }
 
     /// The same with an alarm in its head.
     pub(crate) fn with_alarm(self, alarm: Option<&'static str>) -> Self {
         Self { alarm, ..self }
+    }
+
+    /// The same, with where clients learn how to get a token, for those that need one.
+    pub(crate) fn with_metadata(self, metadata: Option<String>) -> Self {
+        Self { metadata, ..self }
     }
 
     /// The same with the methods that the path does answer.
@@ -120,7 +132,10 @@ impl Reply {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.kind));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            let metadata = self.metadata.map(|at| format!("Bearer resource_metadata=\"{at}\""));
+            let challenge = metadata.and_then(|text| HeaderValue::try_from(text).ok());
+            let challenge = challenge.unwrap_or(HeaderValue::from_static("Bearer"));
+            headers.insert(WWW_AUTHENTICATE, challenge);
         }
         if let Some(alarm) = self.alarm {
             headers.insert(ALARM, HeaderValue::from_static(alarm));
@@ -130,6 +145,9 @@ impl Reply {
         }
         if let Some(next) = self.next {
             headers.insert(NEXT, HeaderValue::from(next));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.hang_up {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));

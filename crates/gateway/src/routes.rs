@@ -19,7 +19,7 @@ use crate::wire::{
     HookAnswer, KeyView, LogCountRequest, LogCounts, LogPage, LogQuery, ReadyView, RetainRequest,
     RetainedView, TokenCreated, TokenRequest, TokenView, UnguardedAnswer, UnguardedResult,
 };
-use crate::{api, hook, log, mcp, metrics, openapi, readiness};
+use crate::{api, hook, identity, log, mcp, metrics, openapi, readiness};
 
 /// Who may come in by a route, and who receives them.
 pub(crate) enum Access {
@@ -318,6 +318,36 @@ pub(crate) static ROUTES: &[Route] = &[
         query: &[],
         request: None,
         answers: Answers::Json(&[SchemaGenerator::subschema_for::<HealthView>]),
+        statuses: &[200],
+    },
+    Route {
+        method: Method::GET,
+        path: "/.well-known/oauth-protected-resource",
+        summary: "What we are called and who issues tokens for us (RFC 9728), where `identity.jwt` says so.",
+        access: Access::Anyone(identity::metadata),
+        query: &[],
+        request: None,
+        answers: Answers::AnyJson,
+        statuses: &[200],
+    },
+    Route {
+        method: Method::GET,
+        path: "/.well-known/oauth-protected-resource/mcp",
+        summary: "What we are called and who issues tokens for us (RFC 9728), where `identity.jwt` says so.",
+        access: Access::Anyone(identity::metadata),
+        query: &[],
+        request: None,
+        answers: Answers::AnyJson,
+        statuses: &[200],
+    },
+    Route {
+        method: Method::GET,
+        path: "/.well-known/oauth-protected-resource/mcp/{server}",
+        summary: "What we are called and who issues tokens for us (RFC 9728), where `identity.jwt` says so.",
+        access: Access::Anyone(identity::metadata),
+        query: &[],
+        request: None,
+        answers: Answers::AnyJson,
         statuses: &[200],
     },
     Route {

@@ -29,6 +29,7 @@ pub mod pins;
 mod policy;
 mod rail;
 pub mod rails;
+pub mod rate;
 pub mod replay;
 mod sanitize;
 mod subject;

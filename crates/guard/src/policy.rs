@@ -26,7 +26,7 @@ use crate::rails::authorization;
 use crate::rails::destructive_gate::DestructiveGate;
 use crate::rails::flow_control::FlowControl;
 use crate::rails::human_approval::Approver;
-use crate::rails::output_sanitization::{SECRETS, USUAL};
+use crate::rails::output_sanitization::{Media, SECRETS, USUAL};
 use crate::rails::prompt_injection::PromptInjection;
 use crate::rails::schema_validation::SchemaValidation;
 use crate::rails::tool_policy::{self, ToolPolicy};
@@ -265,6 +265,22 @@ impl Policy {
     #[must_use]
     pub fn labels(&self, tool: &ToolName) -> Labels {
         self.source.tools.get(tool.as_str()).map_or(Labels::UNKNOWN, Labels::of)
+    }
+
+    /// What becomes of pictures, sounds and files in results.
+    #[must_use]
+    pub fn media(&self) -> Media {
+        let mut enforced = self
+            .source
+            .guardrails
+            .chain
+            .iter()
+            .filter(|entry| entry.enabled && entry.mode == Mode::Enforce);
+        let found = enforced.find_map(|entry| match &entry.config {
+            RailConfig::OutputSanitization(config) => Some(config.media()),
+            _ => None,
+        });
+        found.unwrap_or_default()
     }
 
     /// Whether conversations are to be followed.

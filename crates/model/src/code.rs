@@ -147,6 +147,7 @@ codes! {
     StoreFailed = "API-017", Operator, retry, "the state database failed", "see the message; check the disk and the rights of the state folder";
     HeadTooLong = "API-018", Agent, final, "the request's head is too long", "send fewer or shorter headers; the message names the limit";
     HeadTooSlow = "API-019", Agent, retry, "the request's head did not arrive in time", "send it faster, or raise `header_millis_max`";
+    RateLimited = "API-020", Agent, retry, "more calls were made than a rate allows", "wait as long as the answer says, or raise the rate under `rate_limits`";
 
     TokenMissing = "AUT-001", Agent, final, "no bearer token was sent", "send `authorization: Bearer TOKEN`; `bakerst token create` makes one";
     TokenWrong = "AUT-002", Agent, final, "the bearer token is not known", "make a new one: `bakerst token create`";
@@ -154,6 +155,7 @@ codes! {
     AgentMismatch = "AUT-004", Agent, final, "the token is bound to another agent", "use that agent's own token, or leave `agent` out";
     HostNotOurs = "AUT-005", Agent, final, "the request is meant for another host, or comes from a web page", "call by `127.0.0.1`, `localhost` or the address that is listened on, and not from a browser";
     AccountWrong = "AUT-006", Agent, final, "the control socket is not for this account", "use the account that runs `bakerst up`, or root";
+    IssuedTokenUnfit = "AUT-007", Agent, final, "the issuer's token is not good here", "see what the message names; the issuer, the audience and the keys are under `identity.jwt`";
 
     LogUnwritable = "AUD-001", Operator, retry, "the audit log cannot be written, so nothing is allowed", "free space on the disk of the state folder and check its rights";
     LogClosed = "AUD-002", Operator, final, "the audit log is closed since an earlier failure, so nothing is allowed", "mend the disk, then restart: the log checks and repairs itself";

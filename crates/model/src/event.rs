@@ -134,6 +134,8 @@ actions! {
     ToolDrift = Policy "policy.tool_drift",
     /// Somebody read the log.
     LogRead = Admin "admin.log_read",
+    /// Calls are held back, since there were more than a rate allows.
+    RateLimited = Policy "policy.rate_limited",
     /// The key of a person's data was destroyed.
     SubjectErased = Admin "admin.subject_erased",
     /// The server began to serve.

@@ -39,6 +39,6 @@ pub use pin::{canonical, canonical_tool_name};
 pub use principal::{Principal, Role};
 pub use text::{Escaped, Secret, Untrusted};
 pub use time::{Clock, UnixMillis};
-pub use token::{MintedToken, TOKEN_RANDOM_BYTES, TokenBook, TokenBookError, TokenId};
+pub use token::{KeySource, MintedToken, TOKEN_RANDOM_BYTES, TokenBook, TokenBookError, TokenId};
 pub use token::{TokenRecord, mint_token, present_token};
 pub use verdict::{Reason, Verdict};

@@ -30,6 +30,8 @@ pub struct Limits {
     pub wait_seconds_max: u64,
     /// The longest answer of a server behind us.
     pub result_bytes_max: usize,
+    /// The most pictures, sounds and files in one answer of such a server, as they are written.
+    pub media_bytes_max: usize,
     /// How long a server behind us may take to answer.
     pub upstream_millis_max: u64,
     /// The most approvals that may be pending at once.
@@ -38,6 +40,10 @@ pub struct Limits {
     pub conversations_max: usize,
     /// The most conversations that are held in memory at once, of at most 4 MiB each.
     pub conversations_held_max: usize,
+    /// The most agents and users whose calls are counted at once, for rates.
+    pub rate_buckets_max: usize,
+    /// The longest document of an issuer's keys.
+    pub issuer_keys_bytes_max: usize,
     /// The most guardrails in a chain.
     pub guardrails_max: usize,
     /// The most tools that a policy may declare.
@@ -100,10 +106,13 @@ impl Default for Limits {
             body_millis_max: 10_000,
             wait_seconds_max: 600,
             result_bytes_max: 16 << 20,
+            media_bytes_max: 8 << 20,
             upstream_millis_max: 300_000,
             approvals_pending_max: 10_000,
             conversations_max: 10_000,
             conversations_held_max: 64,
+            rate_buckets_max: 10_000,
+            issuer_keys_bytes_max: 256 << 10,
             guardrails_max: 64,
             tools_max: 10_000,
             agents_max: 1_000,

@@ -138,6 +138,12 @@ pub trait TokenBook: Send + Sync {
     ) -> Pending<'_, Result<TokenRecord, TokenBookError>>;
 }
 
+/// Where the keys of an issuer of tokens are.
+pub trait KeySource: Send + Sync {
+    /// Reads the document that holds them, if it is no longer than this; else says why not.
+    fn fetch(&self, bytes_max: usize) -> Pending<'_, Result<Vec<u8>, String>>;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

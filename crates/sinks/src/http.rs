@@ -140,11 +140,21 @@ impl Client {
         let path = format!("{}{path}", self.base);
         let path = if path.is_empty() { "/" } else { &path };
         let mut request = Request::builder().method(Method::POST).uri(path);
-        request = request.header(HOST, &self.authority).header(CONTENT_TYPE, kind);
+        request = request.header(CONTENT_TYPE, kind);
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let mut request = request.body(Full::new(Bytes::from(body))).map_err(io::Error::other)?;
+        self.send(request.body(Full::new(Bytes::from(body))).map_err(io::Error::other)?).await
+    }
+
+    /// Reads what is at a path and query, whole.
+    pub(crate) async fn get(&mut self, path: &str) -> io::Result<Answer> {
+        let request = Request::builder().method(Method::GET).uri(path);
+        self.send(request.body(Full::default()).map_err(io::Error::other)?).await
+    }
+
+    async fn send(&mut self, mut request: Request<Full<Bytes>>) -> io::Result<Answer> {
+        request.headers_mut().insert(HOST, self.authority.clone());
         request.headers_mut().extend(self.headers.clone());
         // Taken out, so that a send which is dropped halfway leaves no connection in doubt.
         let mut connection = match self.connection.take() {

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod document;
 mod folder;
 mod formed;
 mod http;
@@ -22,6 +23,7 @@ mod tls;
 pub use config::{
     ConfigError, Keyring, SecretRef, Settings, SinkEntry, SinkKind, SinkName, SinkShape, Transport,
 };
+pub use document::Document;
 pub use folder::{DeadLetter, FolderError, SinkFolder};
 pub use kinds::{datadog, elastic, file, loki, nats, otlp, splunk, syslog, webhook};
 pub use shipper::{Now, Setup, Shipper, Turn};

@@ -55,7 +55,7 @@ pub(crate) fn warnings(config: &Config, policy: &bakerst_guard::Policy) -> Vec<S
     }
     let limits = crate::paths::unenforced_limits();
     warnings.extend(limits.iter().map(|name| {
-        format!("`{name}` is set, but rate and cost limits are not built yet: nothing enforces it")
+        format!("`{name}` is set, but cost limits are not built yet: nothing enforces it")
     }));
     warnings
 }

@@ -9,6 +9,7 @@
 
 mod flows;
 mod guarded;
+mod identity;
 mod init;
 mod keeping;
 mod policy;

@@ -19,6 +19,8 @@ const SEEN_MAX: usize = 10_000;
 pub(super) enum Credential {
     Token(TokenId),
     Account(u32),
+    /// The digest of whom an issuer's token was issued to.
+    Issued([u8; 32]),
 }
 
 /// What was recorded lately.

@@ -163,6 +163,10 @@ impl Way {
         let carried = match self.clear(&request, &mut outlet).await {
             Ok(Onward::Pass(cleared)) => self.forward(&cleared, outlet).await,
             Ok(Onward::Answer(answer)) => outlet.finish(StatusCode::OK, answer).await,
+            Ok(Onward::Later(answer, seconds)) => {
+                outlet.retry_after(seconds);
+                outlet.finish(StatusCode::TOO_MANY_REQUESTS, answer).await
+            }
             Err(Gone) => Err(Gone),
         };
         // Nobody is left to be told.
@@ -320,7 +324,7 @@ impl Way {
             },
             Kind::Request(request) => match self.clear_for_client(&request, outlet).await? {
                 Onward::Pass(()) => Some(message.text.to_owned()),
-                Onward::Answer(refused) => {
+                Onward::Answer(refused) | Onward::Later(refused, _) => {
                     // The server learns that it was refused; whether it does is its affair.
                     let _ = self.send(Outgoing::Told(&refused)).await;
                     None

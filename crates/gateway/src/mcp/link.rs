@@ -248,7 +248,7 @@ impl Link {
                 self.asked().insert(awaited.id.clone(), Stage::Sent(Box::new(awaited)));
                 self.say(LinkSide::Server, text).await;
             }
-            Onward::Answer(answer) => {
+            Onward::Answer(answer) | Onward::Later(answer, _) => {
                 self.asked().remove(&request.id());
                 self.say(LinkSide::Client, answer).await;
             }
@@ -319,7 +319,9 @@ impl Link {
         let wait = Duration::from_secs(self.relay.gateway.limits.wait_seconds_max);
         match self.relay.ask_client(&request, wait).await {
             Onward::Pass(()) => self.say(LinkSide::Client, text).await,
-            Onward::Answer(answer) => self.say(LinkSide::Server, answer).await,
+            Onward::Answer(answer) | Onward::Later(answer, _) => {
+                self.say(LinkSide::Server, answer).await;
+            }
         }
     }
 

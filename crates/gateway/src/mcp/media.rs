@@ -1,7 +1,36 @@
 //! Pictures, sounds and files inside a result: they are no text, so they are neither searched for
 //! secrets nor changed, but set aside and put back.
 
+use bakerst_guard::rails::output_sanitization::Media;
+use bakerst_model::Limits;
 use serde_json::Value;
+
+/// What stands where a medium was left out.
+const LEFT_OUT: &str = "[left out by policy: a picture, sound or file]";
+
+/// Leaves out the media that the policy does not want, and those beyond what may be in one answer;
+/// whether there were any.
+pub(crate) fn leave_out(result: &mut Value, policy: Media, limits: &Limits) -> bool {
+    let (mut bytes, mut any) = (0_usize, false);
+    for place in places(result) {
+        let Some(Value::String(medium)) = result.pointer(&place) else { continue };
+        bytes = bytes.saturating_add(medium.len());
+        if policy == Media::Pass && bytes <= limits.media_bytes_max {
+            continue;
+        }
+        any = true;
+        let Some((holder, field)) = place.rsplit_once('/') else { continue };
+        let Some(Value::Object(holder)) = result.pointer_mut(holder) else { continue };
+        holder.remove(field);
+        // A picture becomes a text; a file stays one, with a text in it.
+        if field == "data" {
+            holder.remove("mimeType");
+            holder.insert("type".into(), "text".into());
+        }
+        holder.insert("text".into(), LEFT_OUT.into());
+    }
+    any
+}
 
 /// What was set aside of a result: where it stood, and what it was.
 #[derive(Debug, Default)]
@@ -65,6 +94,40 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn media_are_left_out_where_the_policy_says_so_or_there_are_too_many() {
+        let result = json!({
+            "content": [
+                { "type": "text", "text": "QUJD" },
+                { "type": "image", "data": "QUJD", "mimeType": "image/png", "annotations": {} },
+                { "type": "resource", "resource": { "uri": "a:b", "blob": "REVG" } },
+            ],
+            "contents": [{ "uri": "a:c", "blob": "R0hJ" }, { "uri": "a:d", "text": "SktM" }],
+            "messages": [{ "role": "user", "content": { "type": "audio", "data": "TU5P" } }],
+        });
+        let left_out = |policy, max| {
+            let (mut value, limits) =
+                (result.clone(), Limits { media_bytes_max: max, ..Limits::default() });
+            let any = leave_out(&mut value, policy, &limits);
+            assert_eq!(any, value != result);
+            let at = [
+                "/content/1/text",
+                "/content/2/resource/text",
+                "/contents/0/text",
+                "/messages/0/content/text",
+            ];
+            at.map(|at| value.pointer(at).is_some_and(|text| text == LEFT_OUT))
+        };
+        assert_eq!(left_out(Media::Pass, 16), [false; 4]);
+        assert_eq!(left_out(Media::Pass, 8), [false, false, true, true]);
+        assert_eq!(left_out(Media::Drop, 1000), [true; 4]);
+        let mut value = result.clone();
+        leave_out(&mut value, Media::Drop, &Limits::default());
+        let picture = json!({ "type": "text", "text": LEFT_OUT, "annotations": {} });
+        assert_eq!(value.pointer("/content/1"), Some(&picture));
+        assert!(!value.to_string().contains("blob"));
+    }
 
     #[test]
     fn media_are_set_aside_and_put_back() {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use axum::http::{Response, StatusCode};
 use hyper::body::Frame;
 use tokio::sync::{mpsc, oneshot};
@@ -28,18 +28,25 @@ pub(super) struct Outlet {
     events: Option<mpsc::Sender<Bytes>>,
     /// Our name for the session that the answer opens.
     session: Option<HeaderValue>,
+    /// When the client may try again.
+    retry_after: Option<u64>,
 }
 
 impl Outlet {
     /// An outlet, and where its answer comes out.
     pub(super) fn new() -> (Self, oneshot::Receiver<Response<Body>>) {
         let (head, answer) = oneshot::channel();
-        (Self { head: Some(head), events: None, session: None }, answer)
+        (Self { head: Some(head), events: None, session: None, retry_after: None }, answer)
     }
 
     /// Names the session that the answer opens.
     pub(super) fn name_session(&mut self, name: &str) {
         self.session = HeaderValue::from_str(name).ok();
+    }
+
+    /// Says when the client may try again.
+    pub(super) fn retry_after(&mut self, seconds: u64) {
+        self.retry_after = Some(seconds);
     }
 
     /// Whether events are being sent already.
@@ -108,6 +115,9 @@ impl Outlet {
     fn begin(&mut self, mut response: Response<Body>) -> Result<(), Gone> {
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if let Some(session) = self.session.take() {
             headers.insert(SESSION, session);
         }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::answer;
 use super::listing;
-use super::media::SetAside;
+use super::media::{self, SetAside};
 use super::message::{Id, Kind, Message, Outcome, Request, is_taken_for, read_text};
 use super::rounds::{self, Brought};
 use super::screening::Shown;
@@ -47,6 +47,8 @@ pub(crate) enum Onward<T> {
     Pass(T),
     /// It goes nowhere; whoever sent it gets this answer.
     Answer(String),
+    /// The same, and may try again after so many seconds.
+    Later(String, u64),
 }
 
 /// A request that may go to the server, exactly as it was judged. There is no way to the server
@@ -190,7 +192,13 @@ impl Relay {
             Ok(Ruled::Refused(refusal)) => {
                 (refusal.get().ruling().decision().clone(), refusal.seq())
             }
-            Err(problem) => return Onward::Answer(failed(&id, &problem)),
+            Err(problem) => {
+                let answer = failed(&id, &problem);
+                return match problem.retry_after_seconds() {
+                    Some(seconds) => Onward::Later(answer, seconds),
+                    None => Onward::Answer(answer),
+                };
+            }
         };
         let pending = decision.approval.filter(|_| in_rounds && decision.verdict == Verdict::Ask);
         let again = pending.and_then(|approval| {
@@ -216,7 +224,7 @@ impl Relay {
         // Whatever the server would show or have done is text of its own making.
         match self.ask(request, wait).await {
             Onward::Pass(_) => Onward::Pass(()),
-            Onward::Answer(answer) => Onward::Answer(answer),
+            Onward::Answer(answer) | Onward::Later(answer, _) => Onward::Answer(answer),
         }
     }
 
@@ -241,7 +249,7 @@ impl Relay {
         let agent = self.agent();
         Ok(Some(ToolCall {
             conversation: self.conversation.clone(),
-            user: None,
+            user: self.caller.user().cloned(),
             agent,
             tool,
             input: Untrusted::new(input),
@@ -340,7 +348,7 @@ impl Relay {
             };
             let wait = Duration::from_secs(self.gateway.limits.wait_seconds_max);
             let asked = Box::pin(self.ask_client(&request, wait)).await;
-            if let Onward::Answer(answer) = asked {
+            if let Onward::Answer(answer) | Onward::Later(answer, _) = asked {
                 let error: Value = serde_json::from_str(&answer).unwrap_or_default();
                 let words = error.pointer("/error/message").and_then(Value::as_str);
                 let words = words.unwrap_or("the server asks for what it may not have").to_owned();
@@ -357,6 +365,8 @@ impl Relay {
         mut value: Value,
         bytes: usize,
     ) -> Result<Cleaned, Problem> {
+        let dropped =
+            media::leave_out(&mut value, self.gateway.policy().media(), &self.gateway.limits);
         let aside = SetAside::of(&mut value);
         let mut cleaned: Cleaned = match &awaited.leave {
             Leave::Permit(permit) => {
@@ -372,6 +382,7 @@ impl Relay {
             Leave::Harmless | Leave::Unguarded => self.cleaned_text(&awaited.method, value)?,
         };
         aside.put_back(&mut cleaned.value);
+        cleaned.changed |= dropped;
         Ok(cleaned)
     }
 

@@ -2,6 +2,7 @@
 
 mod faults;
 mod link;
+mod results;
 mod screening;
 mod waits;
 

@@ -23,6 +23,26 @@ pub struct Config {
     tools: BTreeMap<String, KindActions>,
     /// Whether values get names such as `[EMAIL_1]` instead of placeholders.
     pseudonyms: bool,
+    /// What becomes of pictures, sounds and files, which nobody here can read.
+    #[serde(skip_serializing_if = "Media::is_usual")]
+    media: Media,
+}
+
+/// What becomes of pictures, sounds and files in results.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Media {
+    /// They pass as they are.
+    #[default]
+    Pass,
+    /// They are left out, and a text says so.
+    Drop,
+}
+
+impl Media {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 type KindActions = BTreeMap<KindName, KindAction>;
@@ -156,6 +176,10 @@ impl Config {
     /// The tools that it has settings for.
     pub(crate) fn tools(&self) -> impl Iterator<Item = &str> {
         self.tools.keys().map(String::as_str)
+    }
+
+    pub(crate) fn media(&self) -> Media {
+        self.media
     }
 
     pub(crate) fn sanitizer(&self, mode: Mode) -> Result<Sanitizer, PatternError> {

@@ -170,3 +170,24 @@ async fn what_a_server_has_given_a_client_to_bring_along_reaches_it() {
     assert_eq!(fate(&post(&mut house.tcp().await, &headers, &message).await.json()), "made");
     assert_eq!(server.seen()[0].text, message.to_string());
 }
+
+#[tokio::test]
+async fn a_call_too_many_waits_at_this_door_as_well() {
+    let (house, server) = with_server(Plan::new()).await;
+    let rate = bakerst_guard::rate::Rate::parse("1/min").unwrap();
+    house.gateway.limit_rates(bakerst_guard::rate::Rates {
+        global: Some(rate),
+        ..bakerst_guard::rate::Rates::default()
+    });
+    let lookup = call(1, "timezone_lookup", &json!({ "city": "Tokyo" }));
+    let mut agent = house.tcp().await;
+    assert_eq!(fate(&post(&mut agent, LEGACY, &lookup).await.json()), "made");
+    let late = post(&mut agent, LEGACY, &lookup).await;
+    assert_eq!((late.status, late.header("retry-after")), (429, Some("60")));
+    assert_eq!((late.json()["id"].clone(), fate(&late.json())), (json!(1), "error -32603".into()));
+    let mut wrapper = Wrapper::connect(&house).await;
+    wrapper.from('c', &lookup).await;
+    let (to, told) = wrapper.next().await;
+    assert_eq!((to, fate(&told)), ('c', "error -32603".into()));
+    assert_eq!(server.seen().len(), 1);
+}
