@@ -283,7 +283,7 @@ impl SinkEntry {
             Settings::Datadog(config) => Box::new(datadog::Datadog::open(config, keyring, origin)?),
             Settings::Elastic(config) => Box::new(elastic::Elastic::open(config, keyring)?),
             Settings::Otlp(config) => Box::new(otlp::Otlp::open(config, keyring, origin)?),
-            Settings::Syslog(config) => Box::new(syslog::Syslog::open(config, keyring, origin)?),
+            Settings::Syslog(config) => Box::new(syslog::Syslog::open(config, origin)?),
             Settings::Nats(config) => Box::new(nats::Nats::open(config, keyring)?),
         };
         Ok(match self.shape.format {

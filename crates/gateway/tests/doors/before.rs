@@ -5,7 +5,7 @@ use bakerst_model::{Action, Code, Limits};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::support::{House, Plan, destructive, harmless, with};
+use crate::support::{House, Mood, Plan, destructive, harmless, with};
 
 const NO_OTHER_WAY: &str = "Do not try to reach the same end another way.";
 
@@ -155,8 +155,13 @@ async fn consumer_mode_says_that_nothing_was_checked() {
         "allow": true, "action": "approve", "code": "GRD-000", "unguarded": true,
         "retryable": false,
     });
-    assert_eq!((reply.status, reply.json()), (200, want));
+    assert_eq!((reply.status, reply.json()), (200, want.clone()));
     assert_eq!(reply.header("bakerst-alarm"), Some("enforcement is off: no call is checked"));
+    // A log that takes nothing stops those who are guarded, and nobody else.
+    house.journal.set(Mood::Unwritable);
+    let reply = house.tcp().await.post("/v1/guard/before", &destructive("/")).await;
+    assert_eq!((reply.status, reply.json()), (200, want));
+    house.journal.set(Mood::Takes);
     let told = with(harmless(), "result", "x");
     let reply = agent.post("/v1/guard/after", &told).await;
     assert_eq!(reply.json(), json!({ "result": "x", "findings": [], "unguarded": true }));

@@ -55,13 +55,9 @@ impl Datadog {
     ///
     /// # Errors
     /// When a setting is wrong, or a secret cannot be had.
-    pub fn open(
-        config: &Config,
-        keyring: &dyn Keyring,
-        origin: &Origin,
-    ) -> Result<Self, ConfigError> {
+    pub fn open(config: &Config, keys: &dyn Keyring, origin: &Origin) -> Result<Self, ConfigError> {
         let mut client = Client::new(&config.url, &config.transport)?;
-        let key = config.api_key.fetch("api_key", keyring)?;
+        let key = config.api_key.fetch("api_key", keys)?;
         client.secret_header("api_key", KEY, "", key)?;
         let marks = Marks {
             host: Some(origin.host.to_string()),

@@ -41,11 +41,7 @@ impl Otlp {
     ///
     /// # Errors
     /// When a setting is wrong, or a secret cannot be had.
-    pub fn open(
-        config: &Config,
-        keyring: &dyn Keyring,
-        origin: &Origin,
-    ) -> Result<Self, ConfigError> {
+    pub fn open(config: &Config, keys: &dyn Keyring, origin: &Origin) -> Result<Self, ConfigError> {
         let mut client = Client::new(&config.url, &config.transport)?;
         for (name, secret) in &config.headers {
             let header = name.to_ascii_lowercase().parse::<HeaderName>();
@@ -53,7 +49,7 @@ impl Otlp {
                 setting: "headers",
                 why: format!("`{name}` is no name of a header"),
             })?;
-            client.secret_header("headers", header, "", secret.fetch("headers", keyring)?)?;
+            client.secret_header("headers", header, "", secret.fetch("headers", keys)?)?;
         }
         let own = [("host.name".to_owned(), origin.host.to_string())];
         let given = config.resource.iter().map(|(name, value)| (name.clone(), value.clone()));

@@ -74,13 +74,9 @@ impl Splunk {
     ///
     /// # Errors
     /// When a setting is wrong, or a secret cannot be had.
-    pub fn open(
-        config: &Config,
-        keyring: &dyn Keyring,
-        origin: &Origin,
-    ) -> Result<Self, ConfigError> {
+    pub fn open(config: &Config, keys: &dyn Keyring, origin: &Origin) -> Result<Self, ConfigError> {
         let mut client = Client::new(&config.url, &config.transport)?;
-        let token = config.token.fetch("token", keyring)?;
+        let token = config.token.fetch("token", keys)?;
         client.secret_header("token", AUTHORIZATION, "Splunk ", token)?;
         let channel = super::random_guid();
         client.header(CHANNEL, &channel)?;

@@ -18,7 +18,7 @@ use tokio::net::{TcpStream, UdpSocket, lookup_host};
 
 use crate::http::{broken, is_loopback};
 use crate::tls::Tls;
-use crate::{ConfigError, Keyring, Origin, Sink, Transport};
+use crate::{ConfigError, Origin, Sink, Transport};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// The most that a receiver may say back: it is not supposed to say anything.
@@ -100,11 +100,7 @@ impl Syslog {
     ///
     /// # Errors
     /// When a setting is wrong, or a certificate cannot be used.
-    pub fn open(
-        config: &Config,
-        _keyring: &dyn Keyring,
-        origin: &Origin,
-    ) -> Result<Self, ConfigError> {
+    pub fn open(config: &Config, origin: &Origin) -> Result<Self, ConfigError> {
         let wrong = |setting, why: &str| ConfigError::Value { setting, why: why.to_owned() };
         let (host, port) = config.address.rsplit_once(':').unwrap_or_default();
         if host.is_empty() || port.parse::<u16>().is_err() {

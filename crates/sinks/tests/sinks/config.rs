@@ -63,7 +63,7 @@ fn records_and_credentials_do_not_cross_a_network_in_plain_sight() {
         assert_eq!(open(json!({"url": url})).unwrap_err(), want, "{url}");
     }
     let syslog = |config: Value| {
-        syslog::Syslog::open(&settings(config), &Keys, &origin()).map(drop).map_err(|e| e.setting())
+        syslog::Syslog::open(&settings(config), &origin()).map(drop).map_err(|e| e.setting())
     };
     assert_eq!(syslog(json!({"address": "logs.example:514", "protocol": "tcp"})), Err("protocol"));
     assert_eq!(syslog(json!({"address": "logs.example:6514"})), Ok(()));

@@ -12,13 +12,13 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio_rustls::TlsAcceptor;
 
 use crate::support::programs::{Running, await_lines, await_port, free_port};
-use crate::support::{Keys, NOW, brief, event_id, long_record, origin, record, records, settings};
+use crate::support::{NOW, brief, event_id, long_record, origin, record, records, settings};
 
 #[expect(clippy::needless_pass_by_value, reason = "JSON is written in place")]
 fn sink(address: &str, more: Value) -> syslog::Syslog {
     let mut config = json!({"address": address, "protocol": "tcp"});
     config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    syslog::Syslog::open(&settings(config), &Keys, &origin()).unwrap()
+    syslog::Syslog::open(&settings(config), &origin()).unwrap()
 }
 
 /// The messages of a stream with octet counting.
