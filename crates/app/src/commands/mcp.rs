@@ -1,6 +1,7 @@
 //! `bakerst mcp -- PROGRAM`: starts a server for a client, and hands every line of both to the
 //! running Baker Street. What passes is decided there; nothing is decided here.
 
+mod pipes;
 mod server;
 
 use std::io;
@@ -10,8 +11,8 @@ use std::time::Duration;
 use bakerst_gateway::{LinkHello, LinkSide, LinkWelcome};
 use bakerst_model::Code;
 use tokio::io::{
-    AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _,
-    BufReader,
+    AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite,
+    AsyncWriteExt as _, BufReader,
 };
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -21,12 +22,15 @@ use tokio::time::Instant;
 use self::server::Server;
 use crate::cli::{Global, Mcp};
 use crate::failure::{Exit, Failure, Outcome};
-use crate::station::{self, Places};
+use crate::station::Places;
 
 /// The longest line of either side; one that is longer ends the link.
 const LINE_BYTES_MAX: usize = 64 << 20;
 /// How long a server may go on answering once its client is gone.
 const LAST_WORDS_WITHIN: Duration = Duration::from_secs(5);
+/// How long what a server has said may take to come through once it has ended. Something that it
+/// started may keep its output open for ever.
+const AFTERWORDS_WITHIN: Duration = Duration::from_millis(200);
 /// Longer than any client stays.
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 /// How long Baker Street may take to let us in.
@@ -34,7 +38,10 @@ const WELCOME_WITHIN: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(mcp: &Mcp, global: &Global) -> Outcome {
     let socket = Places::of(global)?.link_socket();
-    station::runtime()?.block_on(async {
+    // One thread: what comes in at one end goes out at another, and no core is better than this.
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = built.map_err(|error| broken(&error.to_string()))?;
+    runtime.block_on(async {
         let (reading, writing) = connect(&socket, mcp).await?;
         // The server is started only once somebody guards it.
         let server = Server::start(&mcp.server).map_err(|error| {
@@ -60,7 +67,7 @@ async fn connect(
     };
     let stream = UnixStream::connect(socket).await.map_err(|error| not_there(&error))?;
     let (reading, mut writing) = stream.into_split();
-    let mut reading = BufReader::new(reading);
+    let mut reading = buffered(reading);
     let hello = LinkHello {
         server: mcp.name.clone().unwrap_or_else(|| name_of(program(mcp))),
         agent: mcp.agent.clone(),
@@ -100,11 +107,11 @@ async fn relay(
     // Two sides write to one socket, a line at a time.
     let link = Mutex::new(writing);
     let ended = {
-        let client = forward(LinkSide::Client, BufReader::new(tokio::io::stdin()), &link);
-        let answers = forward(LinkSide::Server, BufReader::new(from_server), &link);
-        let back = deliver(reading, tokio::io::stdout(), to_server);
+        let client = forward(LinkSide::Client, buffered(pipes::input()), &link);
+        let answers = forward(LinkSide::Server, buffered(from_server), &link);
+        let back = deliver(reading, pipes::output(), to_server);
         tokio::pin!(client, answers, back);
-        let mut listening = true;
+        let (mut listening, mut running) = (true, true);
         let last_words = tokio::time::sleep(FOREVER);
         tokio::pin!(last_words);
         loop {
@@ -112,12 +119,18 @@ async fn relay(
                 // The client is done. What it asked for last may still be answered.
                 client = &mut client, if listening => {
                     listening = false;
-                    last_words.as_mut().reset(Instant::now() + LAST_WORDS_WITHIN);
+                    if running {
+                        last_words.as_mut().reset(Instant::now() + LAST_WORDS_WITHIN);
+                    }
                     if let Err(error) = client {
                         break Err(error);
                     }
                 }
-                () = &mut last_words => break Ok(Exit::Ok),
+                () = server.ended(), if running => {
+                    running = false;
+                    last_words.as_mut().reset(Instant::now() + AFTERWORDS_WITHIN);
+                }
+                () = &mut last_words => break Ok(server.exit()),
                 // The server is done: what it said last is still on its way through.
                 answers = &mut answers => break match answers {
                     Ok(()) => {
@@ -136,6 +149,10 @@ async fn relay(
     };
     server.stop().await;
     ended.map_err(|error| broken(&error.to_string()))
+}
+
+fn buffered<R: AsyncRead>(reading: R) -> BufReader<R> {
+    BufReader::with_capacity(64 << 10, reading)
 }
 
 fn broken(why: &str) -> Failure {

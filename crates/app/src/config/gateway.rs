@@ -34,6 +34,9 @@ struct Server {
     /// The file that holds the token which it wants to see of us.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bearer_file: Option<PathBuf>,
+    /// The certificates that vouch for it, where those that the system trusts do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ca_file: Option<PathBuf>,
 }
 
 /// The longest token that is read from a file.
@@ -85,7 +88,7 @@ impl Gateway {
 impl Server {
     fn reached(&self, bearer: Option<Secret>) -> Result<McpServer, ServerError> {
         let url = self.url.parse().map_err(|_| ServerError::Url { url: self.url.clone() })?;
-        Ok(McpServer { url, bearer })
+        Ok(McpServer { url, bearer, ca_file: self.ca_file.clone() })
     }
 }
 

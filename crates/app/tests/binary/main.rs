@@ -19,3 +19,4 @@ mod sinks;
 mod support;
 mod what_if;
 mod wrap;
+mod wrapper;

@@ -1,6 +1,8 @@
 //! The door over HTTP: `/mcp/{server}`, for every revision that has it.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,8 +11,8 @@ use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 use bakerst_model::{Code, ConversationId, Escaped};
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
-use tokio::sync::Notify;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
 
 use super::answer;
 use super::message::{Id, Kind, Message, Request, read_id};
@@ -20,7 +22,7 @@ use super::revision::Revision;
 use super::screening::{Boards, Shown};
 use super::session::{Owner, Seal};
 use super::sse::{Event, Events};
-use super::upstream::{McpServers, Outgoing, SESSION, check_mirrored};
+use super::upstream::{FromServer, McpServers, Outgoing, SESSION, check_mirrored};
 use super::waiting::Pulse;
 use crate::gateway::Gateway;
 use crate::identity::Caller;
@@ -38,10 +40,14 @@ pub(crate) struct Door {
     pub(crate) servers: Arc<McpServers>,
     seal: Seal,
     /// Requests that are being judged, by whose they are and what they are known by.
-    waiting: Mutex<HashMap<(Owner, Id), Arc<Notify>>>,
+    waiting: Mutex<HashMap<Asked, Arc<Notify>>>,
     /// What servers' lists have shown, by who has seen them.
     shown: Boards,
 }
+
+/// Whose request it is, in which session, and what it is known by: two clients of one credential
+/// count from one each.
+type Asked = (Owner, Option<String>, Id);
 
 /// A request at the door, read.
 pub(crate) struct Visit {
@@ -66,6 +72,16 @@ struct Way {
     session: Option<String>,
 }
 
+/// Which answers may come on a stream.
+enum Expected<'a> {
+    /// The one to this request.
+    One(&'a Awaited),
+    /// No more: it has come.
+    None,
+    /// Those to requests that were made on other streams.
+    Any,
+}
+
 impl Door {
     /// A door to these servers.
     ///
@@ -85,7 +101,7 @@ impl Door {
         self.shown.of(owner)
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<(Owner, Id), Arc<Notify>>> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<Asked, Arc<Notify>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -145,8 +161,7 @@ impl Way {
                     return whole(StatusCode::BAD_REQUEST, error);
                 }
                 let (outlet, answer) = Outlet::new();
-                tokio::spawn(self.carry(message.text.to_owned(), outlet));
-                answer.await.unwrap_or_else(|_| whole(StatusCode::BAD_GATEWAY, String::new()))
+                carried(self.carry(message.text.to_owned(), outlet), answer).await
             }
             Kind::Notification { .. } | Kind::Response { .. } => {
                 if self.cancels(&message) {
@@ -180,7 +195,7 @@ impl Way {
         request: &Request<'_>,
         outlet: &mut Outlet,
     ) -> Result<Onward<Cleared>, Gone> {
-        let key = (self.owner, request.id());
+        let key = (self.owner, self.session.clone(), request.id());
         let cancelled = Arc::new(Notify::new());
         self.door.waiting().insert(key.clone(), cancelled.clone());
         let onward = self.heard(request, &cancelled, outlet).await;
@@ -218,7 +233,7 @@ impl Way {
     /// never heard of it.
     fn cancels(&self, message: &Message<'_>) -> bool {
         let Some(id) = message.cancelled_id() else { return false };
-        let waiting = self.door.waiting().remove(&(self.owner, id));
+        let waiting = self.door.waiting().remove(&(self.owner, self.session.clone(), id));
         waiting.inspect(|waiting| waiting.notify_one()).is_some()
     }
 
@@ -275,12 +290,13 @@ impl Way {
     /// Hands over a stream of events, each message in it guarded like any other.
     async fn pass_events(
         &self,
-        mut body: Incoming,
+        mut body: FromServer,
         awaited: Option<&Awaited>,
         outlet: &mut Outlet,
     ) -> Result<(), Gone> {
         outlet.stream()?;
         let mut events = Events::new(self.relay.gateway.limits.result_bytes_max);
+        let mut awaited = awaited.map_or(Expected::Any, Expected::One);
         loop {
             let frame = tokio::select! {
                 frame = body.frame() => frame,
@@ -291,7 +307,7 @@ impl Way {
             let Some(piece) = frame.data_ref() else { continue };
             let Ok(complete) = events.push(piece) else { return Ok(()) };
             for event in complete {
-                if let Some(event) = self.guarded(event, awaited, outlet).await? {
+                if let Some(event) = self.guarded(event, &mut awaited, outlet).await? {
                     outlet.event(&event).await?;
                 }
             }
@@ -302,7 +318,7 @@ impl Way {
     async fn guarded(
         &self,
         event: Event,
-        awaited: Option<&Awaited>,
+        awaited: &mut Expected<'_>,
         outlet: &mut Outlet,
     ) -> Result<Option<Event>, Gone> {
         let Some(text) = event.data.as_deref().filter(|text| !text.is_empty()) else {
@@ -312,12 +328,15 @@ impl Way {
         let said = match message.kind {
             Kind::Notification { .. } => self.relay.told(&message),
             Kind::Response { id, .. } => match awaited {
-                Some(awaited) if is_answer_to(&message, &awaited.id) => {
-                    Some(self.relay.answered(awaited, &message).await)
+                Expected::One(asked) if is_answer_to(&message, &asked.id) => {
+                    let answer = self.relay.answered(asked, &message).await;
+                    // Whatever answers the same once more is made up.
+                    *awaited = Expected::None;
+                    Some(answer)
                 }
                 // An answer that nobody here waits for is another client's, or made up.
-                Some(_) => None,
-                None => match id.and_then(read_id) {
+                Expected::One(_) | Expected::None => None,
+                Expected::Any => match id.and_then(read_id) {
                     Some(id) => Some(self.relay.answered(&Awaited::resumed(id), &message).await),
                     None => None,
                 },
@@ -393,7 +412,7 @@ impl Way {
     async fn send(
         &self,
         outgoing: Outgoing<'_>,
-    ) -> Result<Response<Incoming>, super::upstream::Silent> {
+    ) -> Result<Response<FromServer>, super::upstream::Silent> {
         let method = match outgoing {
             // A refusal goes back to the server as a message, whatever brought its request here.
             Outgoing::Told(_) => Method::POST,
@@ -404,7 +423,7 @@ impl Way {
     }
 
     /// Our name for a session that the server has just opened.
-    fn new_session(&self, response: &Response<Incoming>) -> Option<String> {
+    fn new_session(&self, response: &Response<FromServer>) -> Option<String> {
         let name = response.headers().get(SESSION)?.to_str().ok()?;
         if self.session.as_deref() == Some(name) {
             return None;
@@ -412,7 +431,7 @@ impl Way {
         self.door.seal.name(name, &self.owner).ok()
     }
 
-    async fn collected(&self, body: Incoming) -> Result<String, String> {
+    async fn collected(&self, body: FromServer) -> Result<String, String> {
         let limits = &self.relay.gateway.limits;
         let max = limits.result_bytes_max;
         let patience = Duration::from_millis(limits.upstream_millis_max);
@@ -429,7 +448,7 @@ impl Way {
 
     /// What a server says about a message that it did not take, if that is an error of the
     /// protocol's.
-    async fn collected_error(&self, response: Response<Incoming>) -> String {
+    async fn collected_error(&self, response: Response<FromServer>) -> String {
         let Ok(text) = self.collected(response.into_body()).await else { return String::new() };
         match Message::read(&text) {
             Ok(message @ Message { kind: Kind::Response { id, .. }, .. }) => {
@@ -438,6 +457,34 @@ impl Way {
                 self.relay.answered(&awaited, &message).await
             }
             _ => String::new(),
+        }
+    }
+}
+
+/// Carries a request until its answer begins. What remains then, or once the client is gone, is
+/// carried on beside it: most requests are done before, and need no task of their own.
+async fn carried(
+    carrying: impl Future<Output = ()> + Send + 'static,
+    mut answer: oneshot::Receiver<Response<Body>>,
+) -> Response<Body> {
+    let mut carried = Carried(Some(Box::pin(carrying)));
+    let answered = poll_fn(|context| {
+        let is_done = carried.0.as_mut().is_none_or(|on| on.as_mut().poll(context).is_ready());
+        if is_done {
+            carried.0 = None;
+        }
+        Pin::new(&mut answer).poll(context)
+    });
+    answered.await.unwrap_or_else(|_| whole(StatusCode::BAD_GATEWAY, String::new()))
+}
+
+/// A request that is being carried. Where it is not done when it is let go, it goes on by itself.
+struct Carried(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        if let (Some(on), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(on);
         }
     }
 }
@@ -457,7 +504,7 @@ fn is_answer_to(message: &Message<'_>, asked: &Id) -> bool {
     matches!(message.kind, Kind::Response { id: Some(id), .. } if read_id(id).as_ref() == Some(asked))
 }
 
-fn is_stream(response: &Response<Incoming>) -> bool {
+fn is_stream(response: &Response<FromServer>) -> bool {
     let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
     response.status().is_success() && kind.trim().eq_ignore_ascii_case("text/event-stream")

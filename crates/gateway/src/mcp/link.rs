@@ -5,15 +5,17 @@
 //! the message: where it comes from on the way to us, and where it goes on the way back.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use bakerst_model::{AgentId, ConversationId, Principal, Role};
 use serde::{Deserialize, Serialize};
 use tokio::io::{
     AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite,
-    AsyncWriteExt as _, BufReader, BufWriter,
+    AsyncWriteExt as _, BufReader,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -26,8 +28,12 @@ use crate::gateway::Gateway;
 use crate::identity::Caller;
 use crate::source::Source;
 
-/// How many lines wait for a wrapper that reads slowly.
+/// How many lines of calls that a person decided about wait to be sent.
 const LINES_MAX: usize = 64;
+/// How much waits for a wrapper that reads slowly, before nothing more is read from it.
+const OUT_BYTES_MAX: usize = 1 << 20;
+/// How much is read at once.
+const BUFFER_BYTES: usize = 64 << 10;
 /// The longest first line.
 const HELLO_BYTES_MAX: u64 = 4 << 10;
 /// How long a wrapper may take to read what is left for it.
@@ -99,7 +105,7 @@ pub(crate) async fn serve<S>(
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let (reading, writing) = tokio::io::split(stream);
-    let (mut reading, mut writing) = (BufReader::new(reading), BufWriter::new(writing));
+    let (mut reading, mut writing) = (BufReader::with_capacity(BUFFER_BYTES, reading), writing);
     let greeted = tokio::time::timeout(HELLO_WITHIN, greet(&mut reading, &gateway, uid)).await;
     let (welcome, relay) = match greeted {
         Ok(Ok(relay)) => (LinkWelcome::Ready, Some(relay)),
@@ -108,20 +114,22 @@ pub(crate) async fn serve<S>(
     };
     let mut line = serde_json::to_string(&welcome).unwrap_or_default();
     line.push('\n');
-    if writing.write_all(line.as_bytes()).await.is_err() || writing.flush().await.is_err() {
+    if writing.write_all(line.as_bytes()).await.is_err() {
         return;
     }
     let Some(relay) = relay else { return };
-    let (lines, coming) = mpsc::channel(LINES_MAX);
-    let link = Arc::new(Link { relay, lines, asked: Mutex::default() });
-    let writer = tokio::spawn(write_lines(writing, coming));
+    let (lines, mut coming) = mpsc::channel(LINES_MAX);
+    let (link, mut out) =
+        (Arc::new(Link { relay, lines, asked: Mutex::default() }), Out::default());
     tokio::select! {
-        () = link.run(reading) => {}
+        () = link.run(reading, &mut writing, &mut coming, &mut out) => {}
         _ = stopping.wait_for(|stopping| *stopping) => {}
     }
     // What was said last still goes out, unless nobody reads it.
-    drop(link);
-    tokio::time::timeout(LAST_WORDS_WITHIN, writer).await.ok();
+    while let Ok(line) = coming.try_recv() {
+        out.push(line);
+    }
+    tokio::time::timeout(LAST_WORDS_WITHIN, writing.write_all(&out.0)).await.ok();
 }
 
 async fn greet(
@@ -176,31 +184,76 @@ enum Stage {
 }
 
 impl Link {
-    async fn run(self: &Arc<Self>, mut reading: impl AsyncBufRead + Unpin) {
+    /// One task reads, writes, and judges what is decided at once: a line that went from task to
+    /// task would be on its way for longer than all that is done with it.
+    async fn run(
+        self: &Arc<Self>,
+        mut reading: impl AsyncBufRead + Unpin,
+        writing: &mut (impl AsyncWrite + Unpin),
+        coming: &mut mpsc::Receiver<(LinkSide, String)>,
+        out: &mut Out,
+    ) {
         let max = self.relay.gateway.limits.result_bytes_max;
         let mut judging = JoinSet::new();
         let (mut line, mut done) = (Vec::new(), Done::default());
         loop {
+            while let Ok(said) = coming.try_recv() {
+                out.push(said);
+            }
             // The server learns that the client is done once it has all that the client asked.
             if done.client && !done.told && judging.is_empty() {
                 done.told = true;
-                self.say(LinkSide::Server, String::new()).await;
+                out.push((LinkSide::Server, String::new()));
             }
             tokio::select! {
-                // Taken out as they end, so that the set holds only what is still being judged.
-                Some(_) = judging.join_next() => continue,
-                read = read_line(&mut reading, &mut line, max) => match read {
-                    Ok(true) => {}
-                    Ok(false) | Err(_) => return,
+                biased;
+                written = writing.write(&out.0), if !out.0.is_empty() => match written {
+                    Ok(bytes @ 1..) => drop(out.0.drain(..bytes)),
+                    Ok(0) | Err(_) => return,
                 },
+                // Taken out as they end, so that the set holds only what is still being judged.
+                Some(_) = judging.join_next() => {}
+                Some(said) = coming.recv() => out.push(said),
+                read = read_line(&mut reading, &mut line, max), if out.0.len() < OUT_BYTES_MAX => {
+                    let (Ok(true), Some((side, text))) = (read, side_and_text(&line)) else { return };
+                    self.take_in(side, text, (&mut done, &mut judging), (coming, out)).await;
+                    line.clear();
+                }
             }
-            let Some((side, text)) = side_and_text(&line) else { return };
-            match side {
-                LinkSide::Client if text.trim_ascii().is_empty() => done.client = true,
-                LinkSide::Client => self.from_client(text, &mut judging).await,
-                LinkSide::Server => self.from_server(text, &mut judging).await,
+        }
+    }
+
+    /// Hears a line. What is said on the way goes out, so that nobody waits for room that only we
+    /// can make.
+    async fn take_in(
+        self: &Arc<Self>,
+        side: LinkSide,
+        text: &str,
+        (done, judging): (&mut Done, &mut JoinSet<()>),
+        (coming, out): (&mut mpsc::Receiver<(LinkSide, String)>, &mut Out),
+    ) {
+        let heard = self.hear(side, text, done, judging);
+        tokio::pin!(heard);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut heard => return,
+                Some(said) = coming.recv() => out.push(said),
             }
-            line.clear();
+        }
+    }
+
+    async fn hear(
+        self: &Arc<Self>,
+        side: LinkSide,
+        text: &str,
+        done: &mut Done,
+        judging: &mut JoinSet<()>,
+    ) {
+        match side {
+            LinkSide::Client if text.trim_ascii().is_empty() => done.client = true,
+            LinkSide::Client => self.from_client(text, judging).await,
+            LinkSide::Server => self.from_server(text, judging).await,
         }
     }
 
@@ -226,10 +279,15 @@ impl Link {
                     return self.say(LinkSide::Client, error).await;
                 }
                 let (link, text) = (self.clone(), message.text.to_owned());
-                // The lock is held until the stage is in, so the task cannot end before.
-                let mut asked = self.asked();
-                let task = judging.spawn(async move { link.judge(text).await });
-                asked.insert(id, Stage::Judged(task));
+                let mut judged = Box::pin(async move { link.judge(text).await });
+                let is_done =
+                    poll_fn(|context| Poll::Ready(judged.as_mut().poll(context).is_ready()));
+                if !is_done.await {
+                    // The lock is held until the stage is in, so the task cannot end before.
+                    let mut asked = self.asked();
+                    let task = judging.spawn(judged);
+                    asked.entry(id).or_insert(Stage::Judged(task));
+                }
             }
             Kind::Notification { .. } if self.cancels(&message) => {}
             Kind::Notification { .. } | Kind::Response { .. } => {
@@ -356,20 +414,15 @@ async fn read_line(
     }
 }
 
-async fn write_lines(
-    mut writing: impl AsyncWrite + Unpin,
-    mut coming: mpsc::Receiver<(LinkSide, String)>,
-) {
-    while let Some((to, text)) = coming.recv().await {
+/// Lines on their way to a wrapper.
+#[derive(Default)]
+struct Out(Vec<u8>);
+
+impl Out {
+    fn push(&mut self, (to, text): (LinkSide, String)) {
+        self.0.push(to.letter());
         // A message that was read over several lines is still one line here.
-        let text = if text.contains('\n') { text.replace('\n', " ") } else { text };
-        let line = [&[to.letter()], text.as_bytes(), b"\n"].concat();
-        if writing.write_all(&line).await.is_err() {
-            return;
-        }
-        // Whoever waits for a line does not wait for the next.
-        if coming.is_empty() && writing.flush().await.is_err() {
-            return;
-        }
+        self.0.extend(text.bytes().map(|byte| if byte == b'\n' { b' ' } else { byte }));
+        self.0.push(b'\n');
     }
 }

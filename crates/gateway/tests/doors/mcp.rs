@@ -4,6 +4,7 @@ mod faults;
 mod link;
 mod results;
 mod screening;
+mod tls;
 mod waits;
 
 use axum::body::Body;

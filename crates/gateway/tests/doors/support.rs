@@ -209,6 +209,7 @@ impl House {
         let server = McpServer {
             url: server.url.parse().unwrap(),
             bearer: Some(Secret::new(b"for-the-server".to_vec())),
+            ca_file: None,
         };
         let servers = [("files".to_owned(), server)];
         let servers = McpServers::new(servers, &self.limits).map_err(|(_, error)| error);

@@ -349,14 +349,19 @@ impl Conversation {
     /// returned that.
     fn copied(&self, text: &str) -> (u8, Option<u16>) {
         let mut most = (0, None);
+        if self.untrusted.is_empty() {
+            return most;
+        }
         for reading in pieces::readings(text) {
             let squeezed = pieces::squeezed(&reading);
-            let all = pieces::pieces(&self.key, &squeezed).count();
-            let found =
-                || pieces::pieces(&self.key, &squeezed).filter(|p| self.untrusted.contains(*p));
-            let share = u8::try_from(found().count() * 100 / all.max(1)).unwrap_or(100);
+            let mut all = 0;
+            let found: Vec<u64> = pieces::pieces(&self.key, &squeezed)
+                .inspect(|_| all += 1)
+                .filter(|piece| self.untrusted.contains(*piece))
+                .collect();
+            let share = u8::try_from(found.len() * 100 / all.max(1)).unwrap_or(100);
             if share > most.0 {
-                most = (share, self.origins.most(found()));
+                most = (share, self.origins.most(found.into_iter()));
             }
         }
         most
@@ -365,6 +370,9 @@ impl Conversation {
     /// Whether the user and trusted tools wrote every word, though not in this order. Words of one
     /// or two letters do not count, and must not make up much of it.
     fn has_each_word(&self, words: &Words) -> bool {
+        if self.user.is_empty() && self.trusted.is_empty() {
+            return false;
+        }
         let (mut whole, mut told) = (0, 0);
         for (word, digest) in words.singles(&self.key) {
             let letters = word.chars().filter(|c| c.is_alphanumeric()).count();
@@ -483,6 +491,9 @@ fn begin(text: &str) -> &str {
 /// Whether every run of a value is known, or the number that it is, or each of the addresses that
 /// it lists.
 fn knows(known: &Known, words: &Words, key: &FlowKey) -> bool {
+    if known.is_empty() {
+        return false;
+    }
     let runs = words.runs(key);
     let whole = !runs.is_empty() && runs.iter().all(|run| known.contains(*run));
     whole

@@ -64,6 +64,10 @@ impl Filter {
         self.segments.iter().any(|segment| segment.contains(digest))
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
     /// Whether there was more than fits. From then on nothing is known not to be in it.
     pub(super) fn is_full(&self) -> bool {
         self.full

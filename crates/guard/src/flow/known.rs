@@ -18,6 +18,10 @@ impl Known {
         self.digests.binary_search(&digest).is_ok()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.digests.is_empty()
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.full
     }

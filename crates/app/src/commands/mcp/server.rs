@@ -46,6 +46,11 @@ impl Server {
         self.child.stdout.take()
     }
 
+    /// Ends once it has.
+    pub(super) async fn ended(&mut self) {
+        self.child.wait().await.ok();
+    }
+
     /// How we end, given how it ended.
     pub(super) fn exit(&mut self) -> Exit {
         match self.child.try_wait() {

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use bakerst_model::Action;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use super::{EVENTS, JSON, LEGACY, call, echoed, messages, post};
-use crate::support::{House, Plan, Seen, Upstream, said};
+use crate::support::{House, Plan, Seen, Upstream, request, said};
 
 /// Asks once, and says what came back: the status, and what the error says.
 async fn asked(
@@ -98,7 +102,7 @@ async fn a_dead_server_takes_no_other_with_it() {
 #[tokio::test]
 async fn a_silent_server_is_given_up() {
     let house = Plan::new().limits(|limits| limits.upstream_millis_max = 50).open().await;
-    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = Upstream::at(server.local_addr().unwrap());
     house.put_behind(&silent);
     let lookup = call(1, "timezone_lookup", &json!({ "city": "Tokyo" }));
@@ -132,4 +136,96 @@ async fn answers_to_questions_that_nobody_asked_are_dropped_from_a_stream() {
     assert_eq!(messages.len(), 2001);
     assert!(messages.iter().all(|message| message["id"] != 99));
     assert_eq!(messages[2000]["id"], 1);
+}
+
+#[tokio::test]
+async fn a_second_answer_to_one_question_is_dropped() {
+    let house = House::new().await;
+    let server = Upstream::start(|seen: &Seen| {
+        let once = echoed(seen);
+        let twice = json!({ "jsonrpc": "2.0", "id": 1, "result": { "content": [] } });
+        said(200, EVENTS, format!("data: {once}\n\ndata: {twice}\n\n"))
+    })
+    .await;
+    house.put_behind(&server);
+    let lookup = call(1, "timezone_lookup", &json!({ "city": "Tokyo" }));
+    let reply = post(&mut house.tcp().await, LEGACY, &lookup).await;
+    let messages = messages(&reply);
+    assert_eq!((messages.len(), &messages[0]["id"]), (1, &json!(1)), "{}", reply.text);
+    assert_eq!(house.journal.actions(), ["auth.success", "tool.allowed", "tool.executed"]);
+}
+
+/// A server that reads one request, says this and nothing more. It tells once the other side has
+/// closed the connection.
+async fn half_said(words: String, hangs_up: bool) -> (Upstream, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = Upstream::at(listener.local_addr().unwrap());
+    let left = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut buffer = [0; 8192];
+        assert!(stream.read(&mut buffer).await.unwrap() > 0);
+        stream.write_all(words.as_bytes()).await.unwrap();
+        if hangs_up {
+            return;
+        }
+        while stream.read(&mut buffer).await.is_ok_and(|bytes| bytes > 0) {}
+    });
+    (server, left)
+}
+
+#[tokio::test]
+async fn a_server_that_dies_in_the_middle_of_its_answer_is_told_of() {
+    let house = House::new().await;
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: ";
+    let json_part = "application/json\r\ncontent-length: 500\r\n\r\n{\"jsonrpc\"";
+    let (server, _) = half_said(format!("{head}{json_part}"), true).await;
+    house.put_behind(&server);
+    let lookup = call(1, "timezone_lookup", &json!({ "city": "Tokyo" }));
+    let reply = post(&mut house.tcp().await, LEGACY, &lookup).await;
+    let told = reply.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(told.starts_with("the server's answer broke off"), "{told}");
+
+    let events_part = "text/event-stream\r\ncontent-length: 500\r\n\r\ndata: {}\n\ndata: {\"js";
+    let (server, _) = half_said(format!("{head}{events_part}"), true).await;
+    house.put_behind(&server);
+    let reply = post(&mut house.tcp().await, LEGACY, &lookup).await;
+    assert!(messages(&reply).is_empty(), "the stream ends where the server did: {}", reply.text);
+}
+
+#[tokio::test]
+async fn when_a_client_goes_its_server_is_not_kept() {
+    let house = House::new().await;
+    let (server, left) = half_said(String::new(), false).await;
+    house.put_behind(&server);
+    let lookup = call(1, "timezone_lookup", &json!({ "city": "Tokyo" })).to_string();
+    let mut agent = house.tcp().await;
+    let bytes = request("POST /mcp/files", Some(&house.agent), LEGACY, lookup.as_bytes());
+    agent.send(&bytes).await;
+    house.journal.until(Action::ToolAllowed, 1).await;
+    drop(agent);
+    tokio::time::timeout(Duration::from_secs(10), left).await.unwrap().unwrap();
+}
+
+/// Sessions are kept by their names alone, so they cannot pile up here.
+#[tokio::test]
+async fn ten_thousand_sessions_that_nobody_ends_leave_nothing_behind() {
+    let house = House::new().await;
+    let server = Upstream::start(|seen: &Seen| {
+        let mut response = said(200, JSON, echoed(seen).to_string());
+        response.headers_mut().insert("mcp-session-id", "one-of-many".parse().unwrap());
+        response
+    })
+    .await;
+    house.put_behind(&server);
+    let begin =
+        json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": { "arguments": {} } });
+    let mut agent = house.tcp().await;
+    let mut sessions = std::collections::HashSet::new();
+    for _ in 0..10_000 {
+        let opened = post(&mut agent, LEGACY, &begin).await;
+        sessions.insert(opened.header("mcp-session-id").unwrap().to_owned());
+    }
+    assert_eq!(sessions.len(), 10_000);
+    // One session after the other needs one connection to the server, and no more.
+    assert_eq!(server.connections(), 1);
 }

@@ -1,6 +1,7 @@
 //! A server of the Model Context Protocol that answers as it is told, and keeps what it was asked.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
@@ -34,6 +35,7 @@ impl Seen {
 pub(crate) struct Upstream {
     pub(crate) url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
+    accepted: Arc<AtomicUsize>,
     serving: AbortHandle,
 }
 
@@ -45,11 +47,13 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         let (seen, answer) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::new(answer));
-        let kept = seen.clone();
+        let accepted = Arc::<AtomicUsize>::default();
+        let (kept, counted) = (seen.clone(), accepted.clone());
         let serving = tokio::spawn(async move {
             // They end with the server that took them.
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
                 let (kept, answer) = (kept.clone(), answer.clone());
                 let service = service_fn(move |request: Request<hyper::body::Incoming>| {
                     let (kept, answer) = (kept.clone(), answer.clone());
@@ -67,13 +71,19 @@ impl Upstream {
                 connections.spawn(connection);
             }
         });
-        Self { url, seen, serving: serving.abort_handle() }
+        Self { url, seen, accepted, serving: serving.abort_handle() }
     }
 
     /// Something that listens at this address, and never says a word.
     pub(crate) fn at(address: std::net::SocketAddr) -> Self {
         let serving = tokio::spawn(std::future::pending::<()>()).abort_handle();
-        Self { url: format!("http://{address}/mcp"), seen: Arc::default(), serving }
+        let url = format!("http://{address}/mcp");
+        Self { url, seen: Arc::default(), accepted: Arc::default(), serving }
+    }
+
+    /// How many connections it was reached by.
+    pub(crate) fn connections(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     /// What it was asked, in order.
