@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod base64;
 mod body;
 mod conversations;
 mod desk;

@@ -15,6 +15,8 @@ use ring::signature::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::base64::{self, URL};
+
 /// The longest token that is read.
 const TOKEN_BYTES_MAX: usize = 12 << 10;
 /// The most keys of an issuer's that are kept.
@@ -159,7 +161,7 @@ impl KeySet {
 impl Key {
     fn read(value: &Value) -> Option<Self> {
         let text = |name: &str| value.get(name).and_then(Value::as_str);
-        let bytes = |name: &str| from_base64url(text(name)?);
+        let bytes = |name: &str| base64::unpadded(text(name)?, URL);
         if text("use").is_some_and(|meant| meant != "sig") {
             return None;
         }
@@ -249,7 +251,7 @@ impl Issuer {
         };
         let signed = token.get(..head.len() + 1 + claims.len()).ok_or(Unfit::Unreadable)?;
         let head = self.head(&part(head)?)?;
-        let signature = from_base64url(signature).ok_or(Unfit::Unreadable)?;
+        let signature = base64::unpadded(signature, URL).ok_or(Unfit::Unreadable)?;
         let mut fitting = keys.fitting(&head).peekable();
         if fitting.peek().is_none() {
             return Err(Unfit::Key);
@@ -332,33 +334,11 @@ impl Issuer {
 
 /// One part of a token: strict, since what two readers could take differently proves nothing.
 fn part(text: &str) -> Result<Map<String, Value>, Unfit> {
-    let bytes = from_base64url(text).ok_or(Unfit::Unreadable)?;
+    let bytes = base64::unpadded(text, URL).ok_or(Unfit::Unreadable)?;
     match json::parse(&bytes, TOKEN_BYTES_MAX, DEPTH_CEILING) {
         Ok(Value::Object(fields)) => Ok(fields),
         _ => Err(Unfit::Unreadable),
     }
-}
-
-/// Base64 for URLs, without padding, and each text for one run of bytes alone.
-fn from_base64url(text: &str) -> Option<Vec<u8>> {
-    let (mut out, mut bits, mut held) = (Vec::with_capacity(text.len()), 0u32, 0);
-    for byte in text.bytes() {
-        let six = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'-' => 62,
-            b'_' => 63,
-            _ => return None,
-        };
-        bits = ((bits << 6) | u32::from(six)) & 0x000f_ffff;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            out.extend(u8::try_from((bits >> held) & 0xff));
-        }
-    }
-    (held < 6 && bits & ((1 << held) - 1) == 0).then_some(out)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use super::screening::{Boards, Shown};
 use super::session::{Owner, Seal};
 use super::sse::{Event, Events};
 use super::upstream::{FromServer, McpServers, Outgoing, SESSION, check_mirrored};
-use super::waiting::Pulse;
+use super::waiting::{PULSE, Pulse};
 use crate::gateway::Gateway;
 use crate::identity::Caller;
 use crate::problem::Problem;
@@ -32,8 +32,6 @@ use crate::problem::Problem;
 /// credential are one conversation, so that what one server told is remembered when another is
 /// called.
 const CONVERSATION: HeaderName = HeaderName::from_static("bakerst-conversation");
-/// How long a client is kept waiting without a word.
-const PULSE: Duration = Duration::from_secs(10);
 
 /// What the door keeps.
 pub(crate) struct Door {

@@ -14,7 +14,7 @@ use crate::gateway::Gateway;
 /// How long a client is kept waiting without a word.
 const QUIET: Duration = Duration::from_millis(250);
 /// And how long between two words, once it knows that it has to wait.
-const PULSE: Duration = Duration::from_secs(10);
+pub(super) const PULSE: Duration = Duration::from_secs(10);
 
 /// The request for approval that a call waits for. When the call ends before it is answered,
 /// because its client took it back or is gone, the request is withdrawn.

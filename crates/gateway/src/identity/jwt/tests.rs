@@ -208,6 +208,6 @@ proptest! {
 
     #[test]
     fn each_run_of_bytes_has_one_text(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
-        prop_assert_eq!(from_base64url(&base64url(&bytes)), Some(bytes));
+        prop_assert_eq!(base64::unpadded(&base64url(&bytes), URL), Some(bytes));
     }
 }

@@ -4,6 +4,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{HeaderName, HeaderValue};
 
 use super::{METHOD, NAME, VERSION};
+use crate::base64;
 use crate::mcp::message::Request as Asked;
 
 /// Checks that the headers which mirror a request's body say what the body says. Decisions are
@@ -47,25 +48,7 @@ fn from_base64(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(4) || text.len() - bare.len() > 2 {
         return None;
     }
-    let (mut out, mut bits, mut held) = (Vec::with_capacity(text.len()), 0u32, 0);
-    for byte in bare.bytes() {
-        let six = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = (bits << 6) | u32::from(six);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            out.extend(u8::try_from((bits >> held) & 0xff));
-        }
-    }
-    // What is left over must be nothing, or one value could be written in two ways.
-    (bits & ((1 << held) - 1) == 0).then_some(out)
+    base64::unpadded(bare, base64::PLAIN)
 }
 
 #[cfg(test)]
