@@ -38,7 +38,11 @@ pub(crate) fn demo() -> Result<Step> {
 
 /// Where it is once it is built.
 pub(crate) fn path() -> PathBuf {
+    target().join("release").join("bakerst")
+}
+
+/// The folder of everything that is built.
+pub(crate) fn target() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = target.unwrap_or_else(|| Repo::root().join("target"));
-    target.join("release").join("bakerst")
+    target.unwrap_or_else(|| Repo::root().join("target"))
 }

@@ -23,7 +23,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 }
 
 /// Whether a program is there and runs.
-pub(crate) fn is_there(program: &str, arguments: &[&str]) -> bool {
+pub(crate) fn is_there(program: impl AsRef<OsStr>, arguments: &[&str]) -> bool {
     let mut probe = command(program, arguments);
     probe.stdout(Stdio::null()).stderr(Stdio::null());
     probe.status().is_ok_and(|status| status.success())

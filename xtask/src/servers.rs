@@ -1,5 +1,7 @@
 //! Programs that tests talk to, from Debian's packages.
 
+mod unpacked;
+
 use std::process::Command;
 
 use anyhow::Result;
@@ -42,13 +44,16 @@ const SERVERS: &[Server] = &[
     },
 ];
 
-/// Installs those that are not there, a step each; where that is not possible, it says so.
+/// Brings those that are not there, a step each; where that is not possible, it says so.
 pub(crate) fn install(steps: &mut Steps) {
     for Server { program, probe, package, used_by } in SERVERS {
         if !is_there(program, probe) {
             let name = format!("install `{package}`, which {used_by} need");
             steps.take(&name, |_| install_package(package));
         }
+    }
+    if !unpacked::is_there() {
+        steps.take(unpacked::STEP, |_| unpacked::bring());
     }
 }
 
@@ -59,9 +64,13 @@ fn install_package(package: &str) -> Result<Step> {
     if !is_root() {
         return Ok(Step::Skipped(format!("not root: `apt-get install {package}`")));
     }
-    run(apt(&["update", "-q"]), |_| {})?;
+    update()?;
     run(apt(&["install", "-q", "-y", "--no-install-recommends", package]), |_| {})?;
     Ok(Step::Done)
+}
+
+fn update() -> Result<()> {
+    run(apt(&["update", "-q"]), |_| {})
 }
 
 fn apt(arguments: &[&str]) -> Command {

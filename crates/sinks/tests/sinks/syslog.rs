@@ -1,3 +1,5 @@
+mod receivers;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +13,6 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::programs::{Running, await_lines, await_port, free_port};
 use crate::support::{NOW, brief, event_id, long_record, origin, record, records, settings};
 
 #[expect(clippy::needless_pass_by_value, reason = "JSON is written in place")]
@@ -257,125 +258,4 @@ async fn tls_goes_to_whom_we_trust_and_to_nobody_else() {
     );
     let outcome = other.send(&records(1), NOW).await;
     assert!(brief(&outcome).starts_with("failed: "), "{outcome:?}");
-}
-
-const RSYSLOG_ACTION: &str = "template(name=\"t\" type=\"string\" string=\"%msgid% %structured-data% %msg%\\n\")\naction(type=\"omfile\" file=\"OUT\" template=\"t\")\n";
-
-fn rsyslog(folder: &Path, input: &str) -> Option<Running> {
-    let text = format!(
-        "global(workDirectory=\"{0}\" maxMessageSize=\"64k\")\n{input}{1}",
-        folder.display(),
-        RSYSLOG_ACTION.replace("OUT", &folder.join("out").display().to_string()),
-    );
-    let config = folder.join("rsyslog.conf");
-    std::fs::write(&config, text).unwrap();
-    let pid = folder.join("pid");
-    let (config, pid) = (config.display().to_string(), pid.display().to_string());
-    Running::start("rsyslogd", &["-n", "-f", &config, "-i", &pid])
-}
-
-fn check_received(lines: &[String], sent: &[Shipped]) {
-    assert_eq!(lines.len(), sent.len());
-    for (line, record) in lines.iter().zip(sent) {
-        let head = format!("[bakerst@32473 event_id=\"{}\"", record.id);
-        assert!(line.contains(&head), "{line}");
-        assert!(line.ends_with(record.line.as_ref()), "{line}");
-    }
-}
-
-#[tokio::test]
-async fn rsyslog_takes_what_we_send_over_tcp() {
-    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-    let input = format!(
-        "module(load=\"imtcp\")\ninput(type=\"imtcp\" address=\"127.0.0.1\" port=\"{port}\")\n"
-    );
-    let Some(_running) = rsyslog(folder.path(), &input) else { return };
-    await_port(port);
-    let sent = records(500);
-    let mut sink = sink(&format!("127.0.0.1:{port}"), json!({}));
-    for batch in sent.chunks(100) {
-        assert_eq!(brief(&sink.send(batch, NOW).await), "accepted");
-    }
-    check_received(&await_lines(&folder.path().join("out"), 500), &sent);
-}
-
-#[tokio::test]
-async fn rsyslog_takes_what_we_send_over_udp() {
-    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-    // A TCP input beside it says when it is ready.
-    let ready = free_port();
-    let input = format!(
-        "module(load=\"imudp\")\ninput(type=\"imudp\" address=\"127.0.0.1\" port=\"{port}\")\n\
-         module(load=\"imtcp\")\ninput(type=\"imtcp\" address=\"127.0.0.1\" port=\"{ready}\")\n"
-    );
-    let Some(_running) = rsyslog(folder.path(), &input) else { return };
-    await_port(ready);
-    let sent = records(20);
-    let mut sink = sink(&format!("127.0.0.1:{port}"), json!({"protocol": "udp"}));
-    assert_eq!(brief(&sink.send(&sent, NOW).await), "accepted");
-    check_received(&await_lines(&folder.path().join("out"), 20), &sent);
-}
-
-#[tokio::test]
-async fn rsyslog_takes_what_we_send_over_tls() {
-    if ![
-        "/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so",
-        "/usr/lib/aarch64-linux-gnu/rsyslog/lmnsd_gtls.so",
-    ]
-    .iter()
-    .any(|path| Path::new(path).exists())
-    {
-        eprintln!("SKIPPED: `rsyslog-gnutls` is not installed; `cargo xtask test` installs it");
-        return;
-    }
-    let certificates = Certificates::new();
-    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-    let file = |name| certificates.path(name).display().to_string();
-    let input = format!(
-        "global(defaultNetstreamDriverCAFile=\"{}\" defaultNetstreamDriverCertFile=\"{}\" defaultNetstreamDriverKeyFile=\"{}\")\n\
-         module(load=\"imtcp\" streamDriver.name=\"gtls\" streamDriver.mode=\"1\" streamDriver.authMode=\"anon\")\n\
-         input(type=\"imtcp\" address=\"127.0.0.1\" port=\"{port}\")\n",
-        file("ca.pem"),
-        file("server.pem"),
-        file("server.key"),
-    );
-    let Some(_running) = rsyslog(folder.path(), &input) else { return };
-    await_port(port);
-    let sent = records(300);
-    let more = json!({"protocol": "tls", "transport": {"ca_file": file("ca.pem")}});
-    let mut sink = sink(&format!("127.0.0.1:{port}"), more);
-    for batch in sent.chunks(100) {
-        assert_eq!(brief(&sink.send(batch, NOW).await), "accepted");
-    }
-    check_received(&await_lines(&folder.path().join("out"), 300), &sent);
-}
-
-#[tokio::test]
-async fn syslog_ng_takes_what_we_send_over_tcp() {
-    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    let text = format!(
-        "@version: 3.38\noptions {{ log-msg-size(65536); }};\n\
-         source s {{ syslog(transport(\"tcp\") ip(\"127.0.0.1\") port({port})); }};\n\
-         destination d {{ file(\"{}\" template(\"$MSGID $SDATA $MSG\\n\")); }};\n\
-         log {{ source(s); destination(d); }};\n",
-        path("out")
-    );
-    std::fs::write(path("syslog-ng.conf"), text).unwrap();
-    let (config, pid, control, persist) =
-        (path("syslog-ng.conf"), path("pid"), path("control"), path("persist"));
-    let arguments = ["-F", "-f", &config, "-p", &pid, "-c", &control, "-R", &persist, "--no-caps"];
-    let Some(_running) = Running::start("syslog-ng", &arguments) else { return };
-    await_port(port);
-    let sent = records(300);
-    let mut sink = sink(&format!("127.0.0.1:{port}"), json!({}));
-    for batch in sent.chunks(100) {
-        assert_eq!(brief(&sink.send(batch, NOW).await), "accepted");
-    }
-    let lines = await_lines(&folder.path().join("out"), 300);
-    assert_eq!(lines.len(), 300);
-    for (line, record) in lines.iter().zip(&sent) {
-        assert!(line.ends_with(record.line.as_ref()), "{line}");
-        assert!(line.contains(&record.id.to_string()), "{line}");
-    }
 }

@@ -1,7 +1,7 @@
 //! Real receivers, where they are installed.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ pub(crate) struct Running(Child);
 impl Running {
     /// Starts it; nothing, and a loud word, where it is not installed.
     pub(crate) fn start(program: &str, arguments: &[&str]) -> Option<Self> {
-        let spawned = Command::new(program)
+        let spawned = Command::new(path_of(program))
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -27,6 +27,12 @@ impl Running {
             }
         }
     }
+}
+
+/// Where a program is: the one that `cargo xtask test` has unpacked, or the one that is installed.
+fn path_of(program: &str) -> PathBuf {
+    let unpacked = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../servers/bin").join(program);
+    if unpacked.exists() { unpacked } else { program.into() }
 }
 
 impl Drop for Running {
