@@ -1,11 +1,8 @@
-//! What agents may do, and what arguments must look like, through the whole chain.
-
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+//! What a policy may say of agents, and what it says of itself.
 
 use bakerst_guard::document::{Fault, Node};
-use bakerst_guard::{Facts, Policy, PolicySource, Registry, Sections, Step};
-use bakerst_model::{AgentId, ConversationId, Limits, ToolCall, ToolName, Untrusted, Verdict};
-use serde_json::{Value, json};
+use bakerst_guard::{Policy, PolicySource, Registry, Sections};
+use bakerst_model::Limits;
 
 fn policy(text: &str) -> Result<Policy, Fault> {
     let (node, limits) = (Node::parse_yaml(text, 1 << 20)?, Limits::default());
@@ -14,115 +11,7 @@ fn policy(text: &str) -> Result<Policy, Fault> {
     Policy::compile(source, limits)
 }
 
-fn judged(policy: &Policy, agent: &str, tool: &str, input: Value) -> String {
-    let call = ToolCall {
-        conversation: ConversationId::parse("c-1").unwrap(),
-        user: None,
-        agent: AgentId::parse(agent).unwrap(),
-        tool: ToolName::parse(tool).unwrap(),
-        input: Untrusted::new(input),
-        prompt: None,
-    };
-    let mut run = policy.start(&call, Facts::default());
-    let (verdict, reason) = match run.step() {
-        Step::Done(decision) => (decision.verdict, Some(decision.reason)),
-        Step::Need(_) => (Verdict::Ask, run.trail().iter().find_map(|word| word.reason.clone())),
-    };
-    match reason.filter(|_| verdict != Verdict::Allow) {
-        Some(reason) => format!("{verdict} {}", reason.code),
-        None => verdict.to_string(),
-    }
-}
-
-const RULES: &str = "
-guardrails: {chain: [{name: human-approval}]}
-tools:
-  read_file: {risk: read, args: {/path: 'under:/workspace'}}
-  write_file: {risk: write, args: {/path: 'under:/workspace'}}
-  fetch: {risk: read}
-  send_money: {risk: sensitive, args: {/amount: '<=1000'}}
-  drop_all: {risk: destructive}
-agents:
-  default: {tools: [read_file]}
-  support-*:
-    tools: ['*']
-    deny: [drop_*]
-    risk_max: sensitive
-    approval_from: sensitive
-    args: {send_*: {/amount: {rule: '<=100', otherwise: ask}}}
-    egress: ['*.example.com']
-  support-eu-*: {tools: [fetch], outside: ask, requires_approval: [fetch]}
-  careful: {tools: ['*_file', drop_all], risk_max: read}
-";
-
-#[track_caller]
-fn check(agent: &str, tool: &str, input: Value, want: &str) {
-    let policy = policy(RULES).unwrap_or_else(|fault| panic!("{fault}"));
-    assert_eq!(judged(&policy, agent, tool, input), want, "{agent} {tool}");
-}
-
-#[test]
-fn an_agent_calls_what_it_was_given_and_nothing_else() {
-    let inside = || json!({"path": "/workspace/a"});
-    check("default", "read_file", inside(), "allow");
-    check("default", "write_file", inside(), "deny GRD-037");
-    check("somebody", "read_file", inside(), "allow");
-    check("somebody", "unheard_of", json!({}), "deny GRD-030");
-    check("support-1", "write_file", inside(), "allow");
-    check("support-1", "drop_all", json!({}), "deny GRD-037");
-    check("careful", "read_file", inside(), "allow");
-    check("careful", "write_file", inside(), "deny GRD-037");
-    check("careful", "drop_all", json!({}), "deny GRD-037");
-}
-
-#[test]
-fn the_most_specific_agent_counts_alone() {
-    check("support-eu-1", "fetch", json!({"url": "https://evil.com"}), "ask GRD-031");
-    check("support-eu-1", "read_file", json!({"path": "/workspace/a"}), "ask GRD-037");
-    check("support-us-1", "read_file", json!({"path": "/workspace/a"}), "allow");
-}
-
-#[test]
-fn arguments_are_held_against_rules_of_the_tool_and_of_the_agent() {
-    check("default", "read_file", json!({"path": "/workspace/../etc/passwd"}), "deny GRD-038");
-    check("default", "read_file", json!({"file": "/workspace/a"}), "deny GRD-039");
-    check("support-1", "send_money", json!({"amount": 50}), "ask GRD-031");
-    check("support-1", "send_money", json!({"amount": 500}), "ask GRD-038");
-    check("support-1", "send_money", json!({"amount": 5000}), "deny GRD-038");
-}
-
-#[test]
-fn addresses_in_a_call_reach_only_the_agents_hosts() {
-    let fetch = |url: &str| json!({"url": url});
-    check("support-1", "fetch", fetch("https://api.example.com/x"), "allow");
-    check("support-1", "fetch", fetch("https://evil.com/x"), "deny GRD-080");
-    check("support-1", "fetch", fetch("https:/evil.com"), "deny GRD-080");
-    check("support-1", "fetch", fetch("https:\\\\evil.com"), "deny GRD-080");
-    check("support-1", "fetch", fetch(" HTTPS://EVIL.com "), "deny GRD-080");
-    check("support-1", "fetch", fetch("https://api.example.com@evil.com"), "deny GRD-080");
-    check("support-1", "fetch", fetch("ftp://api.example.com"), "deny GRD-080");
-    check("support-1", "fetch", json!({"deep": [{"er": "wss://evil.com"}]}), "deny GRD-080");
-    for spelt in [
-        "ht\ntps://evil.com",
-        "\u{1}https://evil.com",
-        "https://evil.com/a b",
-        "https://api.example.com @evil.com",
-    ] {
-        check("support-1", "fetch", fetch(spelt), "deny GRD-080");
-    }
-    check("support-1", "fetch", fetch("https://api.example.com/a b"), "allow");
-    check("support-1", "fetch", json!({"text": "see https://evil.com for more"}), "allow");
-    check("support-1", "fetch", json!({"text": "note: this"}), "allow");
-}
-
-#[test]
-fn without_a_default_an_agent_that_nothing_matches_may_do_nothing() {
-    let text = "guardrails: {chain: []}\ntools: {t: {risk: read}}\nagents: {a-*: {tools: [t]}}";
-    let policy = policy(text).unwrap();
-    assert_eq!(judged(&policy, "a-1", "t", json!({})), "allow");
-    assert_eq!(judged(&policy, "b", "t", json!({})), "deny GRD-036");
-    assert_eq!(judged(&policy, "default", "t", json!({})), "deny GRD-036");
-}
+const RULES: &str = include_str!("tables/agents.yaml");
 
 #[track_caller]
 fn check_fault(text: &str, want: &str) {

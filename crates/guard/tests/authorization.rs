@@ -1,6 +1,6 @@
 //! Rego through one door: a policy, a call, and what must come out.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,9 +8,7 @@ use std::sync::Arc;
 use bakerst_guard::authorization::{Consulted, NoAnswer, Opinion, Rego, RegoTest};
 use bakerst_guard::document::{Fault, Node};
 use bakerst_guard::flow::FlowFacts;
-use bakerst_guard::{
-    Answer, Facts, Policy, PolicySource, Query, RailConfig, Registry, Sections, Step,
-};
+use bakerst_guard::{Answer, Facts, Policy, PolicySource, Query, Registry, Sections, Step};
 use bakerst_model::{
     AgentId, ApprovalId, Code, ConversationId, Limits, ToolCall, ToolName, UnixMillis, Untrusted,
     UserId, Verdict,
@@ -76,27 +74,12 @@ fn judged_with(policy: &Policy, tool: &str, input: Value, flow: Option<FlowFacts
 }
 
 #[track_caller]
-fn check(rego: &str, tool: &str, input: Value, want: &str) {
-    let policy = load(&written(rego)).unwrap_or_else(|fault| panic!("{fault}"));
-    assert_eq!(judged(&policy, tool, input), want);
-}
-
-#[track_caller]
 fn check_fault(text: &str, want: &str) {
     assert_eq!(load(text).err().map(|fault| fault.to_string()).as_deref(), Some(want));
 }
 
 const ALLOWED: &str = "allow GRD-000 the call is allowed";
 const NOT_ALLOWED: &str = "deny GRD-071 no rule of the authorization policy allows the call";
-
-#[test]
-fn what_no_rule_allows_is_denied() {
-    check("allow if input.risk == \"read\"", "look", json!({}), ALLOWED);
-    check("allow if input.risk == \"read\"", "pay", json!({}), NOT_ALLOWED);
-    check("default allow := false", "look", json!({}), NOT_ALLOWED);
-    check("allow := \"yes\"", "look", json!({}), NOT_ALLOWED);
-    check("allow if input.args.no.such.field", "look", json!({}), NOT_ALLOWED);
-}
 
 #[test]
 fn a_policy_is_told_what_the_conversation_has_seen() {
@@ -119,50 +102,6 @@ ask contains \"instructions\" if input.conversation.tainted";
     assert_eq!(judged(&followed, "look", json!({})), ALLOWED);
     assert_eq!(judged(&unfollowed, "look", json!({})), "deny GRD-070 private and untrusted");
     assert_eq!(says(&unfollowed, false, false, None), "deny GRD-070 private and untrusted");
-}
-
-#[test]
-fn deny_and_ask_restrict_and_never_widen() {
-    let rego = "
-allow if input.tool != \"note\"
-deny contains \"over the limit\" if input.args.amount > 100
-deny contains sprintf(\"%s pays %d\", [input.agent, input.args.amount]) if input.args.amount > 1000
-ask contains {\"msg\": \"first payment\"} if input.args.first";
-    check(rego, "pay", json!({"amount": 5}), ALLOWED);
-    check(rego, "pay", json!({"amount": 101}), "deny GRD-070 over the limit");
-    check(rego, "pay", json!({"amount": 2000}), "deny GRD-070 bot pays 2000; over the limit");
-    check(rego, "pay", json!({"amount": 5, "first": true}), "ask GRD-072 first payment");
-    check(rego, "note", json!({"first": true}), NOT_ALLOWED);
-    check("allow := true\ndeny := true", "look", json!({}), "deny GRD-070 `deny` holds");
-    check("allow := true\nask := false", "look", json!({}), ALLOWED);
-}
-
-#[test]
-fn words_that_a_policy_quotes_are_escaped_and_bounded() {
-    let rego = "allow := true\ndeny contains input.args.text";
-    check(rego, "look", json!({"text": "a\u{1b}[2J"}), "deny GRD-070 a\\u{1b}[2J");
-    let long = judged(&load(&written(rego)).unwrap(), "look", json!({"text": "x".repeat(5000)}));
-    assert!(long.len() < 300, "{}", long.len());
-    let many = "allow := true\ndeny contains sprintf(\"n%d\", [n]) if some n in input.args.n";
-    let got = judged(&load(&written(many)).unwrap(), "look", json!({"n": [1, 2, 3, 4, 5, 6, 7]}));
-    assert_eq!(got, "deny GRD-070 n1; n2; n3; n4; n5; and 2 more");
-}
-
-#[test]
-fn the_input_document_is_what_is_documented() {
-    let document = json!({
-        "version": 1, "tool": "pay", "risk": "sensitive", "agent": "bot", "user": "ann",
-        "roles": ["payer", "robot"], "conversation": {"id": "c-1", "private": true, "untrusted": true, "tainted": true},
-        "time": {"unix_seconds": 1_795_274_400, "hour": 15, "minute": 20, "weekday": "saturday"},
-    });
-    let rego = written(&format!("allow if object.remove(input, [\"args\"]) == {document}"));
-    let roles =
-        "  roles: { payer: { users: [ann] }, robot: { agents: [bot, b2] }, none: { agents: [x] } }";
-    let policy = load(&format!("{rego}{roles}\n")).unwrap();
-    assert_eq!(judged(&policy, "pay", json!({"amount": 5})), ALLOWED);
-    let args = "allow if input.args == {\"a\": [1, -2, 1.5, \"x\", null, true], \"b\": {\"c\": 18446744073709551615}}";
-    let input = json!({"a": [1, -2, 1.5, "x", null, true], "b": {"c": u64::MAX}});
-    check(args, "pay", input, ALLOWED);
 }
 
 #[test]
@@ -215,41 +154,11 @@ fn both_syntaxes_are_read_and_the_newer_is_the_usual_one() {
 }
 
 #[test]
-fn a_policy_that_runs_away_is_stopped_at_the_same_step_everywhere() {
-    let loops = "
-allow if {
-    some a in input.args.l
-    some b in input.args.l
-    some c in input.args.l
-    some d in input.args.l
-    a + b + c + d == 1000000
-}";
-    let list: Vec<u32> = (0..200).collect();
-    let runaway = "deny GRD-073 the policy took more than 100000 steps (`rego_steps_max` or fewer, for a long input)";
-    check(loops, "look", json!({"l": list}), runaway);
-    check(loops, "look", json!({"l": [1]}), NOT_ALLOWED);
-    let every = "allow if every a in input.args.l { every b in input.args.l { every c in input.args.l { a + b + c < 10000 } } }";
-    check(every, "look", json!({"l": list}), runaway);
-    let within = "allow if count([1 | some a in input.args.l; some b in input.args.l; some c in input.args.l; a + b + c == 1]) > 1";
-    check(within, "look", json!({"l": list}), runaway);
-    // The longer the input, the fewer the steps: each may have to look at all of it.
-    let long = json!({"l": list, "pad": "x".repeat(4 << 20)});
-    check(
-        loops,
-        "look",
-        long,
-        "deny GRD-073 the policy took more than 512 steps (`rego_steps_max` or fewer, for a long input)",
-    );
-}
-
-#[test]
-fn rules_that_go_in_circles_are_refused_or_stopped() {
+fn functions_that_call_themselves_are_refused() {
     check_fault(
         &written("allow if f(1)\nf(x) if g(x)\ng(x) if f(x + 1)"),
         "CFG-010 `policy`, line 3, column 1: the function `bakerst.authz.f` calls itself, and may never end",
     );
-    let got = judged(&load(&written("allow if other\nother if allow")).unwrap(), "look", json!({}));
-    assert!(got.starts_with("deny GRD-074 the policy failed: "), "{got}");
 }
 
 #[test]
@@ -311,50 +220,6 @@ fn a_policy_that_does_not_compile_is_refused_where_it_breaks() {
 }
 
 #[test]
-fn a_rule_that_fails_denies_and_does_not_fall_silent() {
-    let text = "allow if not startswith(input.args.path, \"/etc\")";
-    check(text, "look", json!({"path": "/tmp"}), ALLOWED);
-    let got = judged(&load(&written(text)).unwrap(), "look", json!({"path": 5}));
-    assert!(got.starts_with("deny GRD-074 the policy failed: `policy`, line 2, column 35: `startswith` expects string"), "{got}");
-    let conflict = "allow if not level == 3\nlevel := 1\nlevel := 2 if input.args.two";
-    let got = judged(&load(&written(conflict)).unwrap(), "look", json!({"two": true}));
-    assert!(got.starts_with("deny GRD-074"), "{got}");
-    check(
-        "allow := true\ndeny := 7",
-        "look",
-        json!({}),
-        "deny GRD-074 the policy failed: `deny` is neither a set of messages nor true or false",
-    );
-    let asks = written("allow if 1 / input.args.n == 1")
-        .replace("chain: [", "chain: [{name: authorization, on_error: ask}, ");
-    let got = judged(&load(&asks).unwrap(), "look", json!({"n": 0}));
-    assert!(got.starts_with("ask GRD-074"), "{got}");
-}
-
-#[test]
-fn regular_expressions_globs_and_networks_are_there() {
-    check("allow if regex.match(`(?i)^bÄr$`, input.args.x)", "look", json!({"x": "BäR"}), ALLOWED);
-    check(
-        "allow if glob.match(\"*.example.com\", [\".\"], input.args.x)",
-        "look",
-        json!({"x": "a.example.com"}),
-        ALLOWED,
-    );
-    check(
-        "allow if net.cidr_contains(\"10.0.0.0/8\", input.args.x)",
-        "look",
-        json!({"x": "10.2.3.4"}),
-        ALLOWED,
-    );
-    check(
-        "allow if net.cidr_contains(\"10.0.0.0/8\", input.args.x)",
-        "look",
-        json!({"x": "11.2.3.4"}),
-        NOT_ALLOWED,
-    );
-}
-
-#[test]
 fn authorization_stands_behind_what_costs_less_unless_the_chain_says_otherwise() {
     let names = |chain: &str| {
         let text = written("allow := true").replace("{name: human-approval}", chain);
@@ -371,23 +236,6 @@ fn authorization_stands_behind_what_costs_less_unless_the_chain_says_otherwise()
         &TOOLS.replace("chain: [", "chain: [{name: authorization}, "),
         "CFG-004 `authorization` is in the chain, but there is no section `authorization`",
     );
-}
-
-#[test]
-fn custom_guardrails_in_rego_use_the_same_engine() {
-    let text = r#"
-guardrails:
-  chain:
-    - name: office-hours
-      kind: rego
-      config: |
-        package bakerst.office_hours
-        default allow := true
-        ask contains "it is the weekend" if input.time.weekday in {"saturday", "sunday"}
-    - name: human-approval
-tools: {look: {risk: read}}"#;
-    assert_eq!(judged(&load(text).unwrap(), "look", json!({})), "ask GRD-072 it is the weekend");
-    assert!(matches!(load(text).unwrap().source().guardrails.chain[1].config, RailConfig::Rego(_)));
 }
 
 fn remote() -> Policy {

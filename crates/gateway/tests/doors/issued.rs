@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bakerst_gateway::{Algorithm, Issuer};
-use bakerst_model::{Action, KeySource, Pending};
+use bakerst_model::{Action, KeySource, Pending, UnixMillis};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
@@ -67,6 +67,33 @@ fn claims(now_seconds: u64) -> Value {
     })
 }
 
+/// Lets a house trust an issuer, and gives the issuer's keys.
+fn trusted(house: &House) -> Arc<FakeKeys> {
+    let keys = Arc::<FakeKeys>::default();
+    keys.publish(&[("one", 1)]);
+    let issuer = Issuer {
+        issuer: "https://idp.example".into(),
+        audience: AUDIENCE.into(),
+        algorithms: Algorithm::USUAL.to_vec(),
+        clock_skew_seconds: 60,
+        agent_claim: Some("azp".into()),
+    };
+    house.gateway.trust_issuer(issuer, keys.clone());
+    keys
+}
+
+/// Lets a house trust an issuer.
+pub(crate) fn trust(house: &House) {
+    trusted(house);
+}
+
+/// A token of that issuer's.
+pub(crate) fn good_token(user: &str, agent: Option<&str>, now: UnixMillis) -> String {
+    let mut claims = with(claims(now.0 / 1000), "sub", user);
+    claims["azp"] = agent.into();
+    token("one", 1, &claims)
+}
+
 pub(crate) struct Trusting {
     pub(crate) house: House,
     keys: Arc<FakeKeys>,
@@ -79,16 +106,7 @@ impl Trusting {
         let plan = Plan::new();
         let clock = plan.clock.clone();
         let house = plan.open().await;
-        let keys = Arc::<FakeKeys>::default();
-        keys.publish(&[("one", 1)]);
-        let issuer = Issuer {
-            issuer: "https://idp.example".into(),
-            audience: AUDIENCE.into(),
-            algorithms: Algorithm::USUAL.to_vec(),
-            clock_skew_seconds: 60,
-            agent_claim: Some("azp".into()),
-        };
-        house.gateway.trust_issuer(issuer, keys.clone());
+        let keys = trusted(&house);
         let now = bakerst_model::Clock::now(&*clock).0 / 1000;
         Self { house, keys, now, clock }
     }

@@ -21,6 +21,7 @@ mod mcp;
 mod metrics;
 mod opa;
 mod openapi;
+mod parity;
 mod rates;
 mod server;
 mod support;

@@ -18,7 +18,7 @@ use bakerst_guard::document::Node;
 use bakerst_guard::flow::FlowKey;
 use bakerst_guard::{Policy, PolicySource, Registry};
 use bakerst_model::{
-    AgentId, Limits, Role, Secret, TOKEN_RANDOM_BYTES, TokenBook, TokenRecord, UnixMillis,
+    AgentId, Digest, Limits, Role, Secret, TOKEN_RANDOM_BYTES, TokenBook, TokenRecord, UnixMillis,
     mint_token,
 };
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub(crate) use books::{FakeApprovals, FakeConversations, FakeJournal, FakeTokens, Mood};
+pub(crate) use books::{FakeApprovals, FakeConversations, FakeJournal, FakeTokens, Mood, Taken};
 pub(crate) use client::{Client, Reply, request};
 pub(crate) use clock::TestClock;
 pub(crate) use custody::FakeCustody;
@@ -139,7 +139,8 @@ impl Plan {
     /// Makes a token and gives its text.
     pub(crate) async fn token(&self, name: &str, roles: &[Role], agent: Option<&str>) -> String {
         let mut random = [7; TOKEN_RANDOM_BYTES];
-        random.iter_mut().zip(name.bytes()).for_each(|(random, byte)| *random = byte);
+        let digest = Digest::of(name.as_bytes());
+        random.iter_mut().zip(digest.as_bytes()).for_each(|(random, byte)| *random = *byte);
         let minted = mint_token(&random);
         let record = TokenRecord {
             id: minted.id,

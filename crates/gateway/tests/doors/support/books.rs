@@ -49,6 +49,16 @@ impl FakeJournal {
         self.taken.borrow().clone()
     }
 
+    /// How many events there are.
+    pub(crate) fn count(&self) -> usize {
+        self.taken.borrow().len()
+    }
+
+    /// The events after so many.
+    pub(crate) fn since(&self, count: usize) -> Vec<Taken> {
+        self.taken.borrow()[count..].to_vec()
+    }
+
     pub(crate) fn actions(&self) -> Vec<String> {
         self.all().into_iter().map(|taken| taken.action).collect()
     }

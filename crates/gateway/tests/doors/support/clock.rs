@@ -7,13 +7,21 @@ use bakerst_model::{Clock, UnixMillis};
 use tokio::time::Instant;
 
 pub(crate) struct TestClock {
-    began: Instant,
+    /// When it began to go; one that stands still never did.
+    began: Option<Instant>,
+    start: UnixMillis,
     ahead: AtomicU64,
 }
 
 impl TestClock {
     pub(crate) fn new() -> Self {
-        Self { began: Instant::now(), ahead: AtomicU64::new(0) }
+        let start = UnixMillis(1_771_925_400_000);
+        Self { began: Some(Instant::now()), ..Self::still(start) }
+    }
+
+    /// A clock that shows the same time for ever.
+    pub(crate) fn still(start: UnixMillis) -> Self {
+        Self { began: None, start, ahead: AtomicU64::new(0) }
     }
 
     /// Sets it forward.
@@ -24,7 +32,8 @@ impl TestClock {
 
 impl Clock for TestClock {
     fn now(&self) -> UnixMillis {
-        let since = u64::try_from(self.began.elapsed().as_millis()).unwrap();
-        UnixMillis(1_771_925_400_000 + since + self.ahead.load(Ordering::SeqCst))
+        let since = self.began.map_or(0, |began| began.elapsed().as_millis());
+        let ahead = self.ahead.load(Ordering::SeqCst);
+        UnixMillis(self.start.0 + u64::try_from(since).unwrap() + ahead)
     }
 }

@@ -86,6 +86,11 @@ impl Upstream {
         self.accepted.load(Ordering::Relaxed)
     }
 
+    /// How often it was asked.
+    pub(crate) fn count(&self) -> usize {
+        self.seen.lock().unwrap().len()
+    }
+
     /// What it was asked, in order.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
