@@ -182,6 +182,14 @@ impl Gateway {
         Ok(())
     }
 
+    /// Ends what was begun with servers behind the MCP door, and waits for it a while: programs that
+    /// were started have ended by then, if they end when they are told to.
+    pub async fn end_servers(&self) {
+        if let Some(door) = self.mcp() {
+            door.servers.end().await;
+        }
+    }
+
     /// The MCP door, where it is open.
     pub(crate) fn mcp(&self) -> Option<Arc<mcp::Door>> {
         self.mcp.read().unwrap_or_else(PoisonError::into_inner).clone()

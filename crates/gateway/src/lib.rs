@@ -45,7 +45,10 @@ pub mod wire;
 pub use gateway::{Enforcement, Gateway, OpenError, Ports};
 pub use identity::{Algorithm, Issuer};
 pub use mcp::sse;
-pub use mcp::{LinkHello, LinkSide, LinkWelcome, McpServer, McpServers, ServerError};
+pub use mcp::{
+    LinkHello, LinkSide, LinkWelcome, McpAddress, McpProcess, McpProgram, McpRunning, McpServer,
+    McpServers, ServerError,
+};
 pub use openapi::document as openapi_document;
 pub use paths::follow_paths;
 pub use problem::Problem;

@@ -25,4 +25,6 @@ pub(crate) use http::{Door, Visit, serve};
 pub use link::{LinkHello, LinkSide, LinkWelcome};
 pub(crate) use screening::Listed;
 pub(crate) use session::Seal;
-pub use upstream::{McpServer, McpServers, ServerError};
+pub use upstream::{
+    McpAddress, McpProcess, McpProgram, McpRunning, McpServer, McpServers, ServerError,
+};

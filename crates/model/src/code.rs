@@ -206,6 +206,8 @@ codes! {
     NotRunning = "NET-004", Operator, final, "no `bakerst up` answers for this state folder", "start it with `bakerst up`, or name its folder with `--state`";
     ServerNotStarted = "NET-005", Operator, final, "the server cannot be started", "check the program's name and its rights";
     LinkBroken = "NET-006", Operator, retry, "the link between a client and Baker Street broke", "see the message; the client starts the server again";
+    ServerSessionsFull = "NET-007", Operator, retry, "as many sessions with servers are open as may be", "end some, or raise the limit that the message names";
+    ServerElsewhere = "NET-008", Operator, final, "a server wants messages sent to another server", "ask its author; only the configuration says where a server is";
 }
 
 impl fmt::Display for Code {

@@ -34,6 +34,12 @@ pub struct Limits {
     pub media_bytes_max: usize,
     /// How long a server behind us may take to answer.
     pub upstream_millis_max: u64,
+    /// The most sessions at once with servers that are started for each session, or listened to.
+    pub server_sessions_max: usize,
+    /// The most of them of one caller with one server; the one that was idle for longest makes room.
+    pub server_sessions_per_caller_max: usize,
+    /// How long such a session is kept that nobody uses.
+    pub server_idle_seconds_max: u64,
     /// The most approvals that may be pending at once.
     pub approvals_pending_max: usize,
     /// The most conversations that are remembered.
@@ -108,6 +114,9 @@ impl Default for Limits {
             result_bytes_max: 16 << 20,
             media_bytes_max: 8 << 20,
             upstream_millis_max: 300_000,
+            server_sessions_max: 128,
+            server_sessions_per_caller_max: 16,
+            server_idle_seconds_max: 1_800,
             approvals_pending_max: 10_000,
             conversations_max: 10_000,
             conversations_held_max: 64,

@@ -148,6 +148,7 @@ impl Serving {
         // Whoever served is gone already when nobody takes these.
         let _ = self.stop.send(());
         let _ = self.served.await;
+        self.gateway.end_servers().await;
         self.keeping.shutdown().await;
         let stopped = event(Action::SystemStopped, &json!({}));
         let last = match stopped {

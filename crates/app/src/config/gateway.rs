@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use bakerst_gateway::{McpServer, McpServers, ServerError};
+use bakerst_gateway::{McpAddress, McpServer, McpServers, ServerError};
 use bakerst_guard::document::{Fault, Node};
 use bakerst_model::{Code, Limits, Secret};
 use serde::{Deserialize, Serialize};
@@ -88,7 +88,8 @@ impl Gateway {
 impl Server {
     fn reached(&self, bearer: Option<Secret>) -> Result<McpServer, ServerError> {
         let url = self.url.parse().map_err(|_| ServerError::Url { url: self.url.clone() })?;
-        Ok(McpServer { url, bearer, ca_file: self.ca_file.clone() })
+        let headers = BTreeMap::new();
+        Ok(McpServer::Http(McpAddress { url, bearer, headers, ca_file: self.ca_file.clone() }))
     }
 }
 

@@ -416,8 +416,9 @@ impl Way {
             Outgoing::Told(_) => Method::POST,
             Outgoing::Cleared(_) | Outgoing::Plain => self.method.clone(),
         };
-        let session = self.session.as_deref();
-        self.door.servers.send(&self.relay.server, method, &self.headers, session, outgoing).await
+        let (server, session) = (&self.relay.server, self.session.as_deref());
+        let servers = &self.door.servers;
+        servers.send(server, method, &self.headers, session, &self.owner, outgoing).await
     }
 
     /// Our name for a session that the server has just opened.
@@ -519,7 +520,7 @@ fn status_for_client(status: StatusCode) -> StatusCode {
 }
 
 fn silent_error(awaited: &Awaited, silent: &super::upstream::Silent) -> String {
-    answer::error(Some(&awaited.id), answer::INTERNAL, &silent.to_string(), None)
+    answer::error(Some(&awaited.id), answer::INTERNAL, &silent.to_string(), silent.code())
 }
 
 fn no_such(server: &str) -> Problem {

@@ -73,6 +73,11 @@ impl Id {
         Self("null".into())
     }
 
+    /// This number.
+    pub(crate) fn number(number: u64) -> Self {
+        Self(number.to_string().into())
+    }
+
     /// As it stands in JSON.
     pub(crate) fn as_json(&self) -> &str {
         &self.0
@@ -130,6 +135,11 @@ impl Request<'_> {
     pub(crate) fn id(&self) -> Id {
         // It was read before, so it is there.
         read_id(self.id).unwrap_or_else(Id::none)
+    }
+
+    /// The same, where and as it stands in the message.
+    pub(crate) fn raw_id(&self) -> &RawValue {
+        self.id
     }
 
     /// What it asks for.

@@ -1,25 +1,29 @@
-//! The servers behind us, and how they are reached over HTTP.
+//! The servers behind us, and how they are reached. Whatever kind of server it is, here it is asked
+//! and answers as one of streamable HTTP.
 
+mod address;
+mod body;
+mod duplex;
 mod mirrored;
 mod pool;
 mod tls;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
-use axum::http::{HeaderMap, Method, Request, Response, Uri};
-use bakerst_model::{Limits, Secret};
-use http_body_util::Full;
+use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, Method, Response};
+use bakerst_model::{Code, Limits};
 
 use super::relay::Cleared;
+use super::session::Owner;
+use address::Address;
+pub use address::McpAddress;
+pub(crate) use body::FromServer;
+use duplex::{Duplex, Seats};
+pub use duplex::{McpProcess, McpProgram, McpRunning};
 pub(crate) use mirrored::check_mirrored;
-pub(crate) use pool::FromServer;
-use pool::Pool;
-use tls::Tls;
 
 pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 pub(super) const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -44,14 +48,14 @@ const PASSED: [HeaderName; 9] = [
 const PARAMETER: &str = "mcp-param-";
 
 /// A server that agents may reach through us.
-#[derive(Debug)]
-pub struct McpServer {
-    /// Where it is.
-    pub url: Uri,
-    /// What it wants to see of us.
-    pub bearer: Option<Secret>,
-    /// The certificates that vouch for it, where those that the system trusts do not.
-    pub ca_file: Option<PathBuf>,
+pub enum McpServer {
+    /// Behind one address, by streamable HTTP.
+    Http(McpAddress),
+    /// Behind two, as the first revision had it: one to listen at, and one to send to, which the
+    /// server names.
+    Sse(McpAddress),
+    /// A program that is started for each session.
+    Program(Arc<dyn McpProgram>),
 }
 
 /// Why a server cannot be used as it is configured.
@@ -77,20 +81,26 @@ pub enum ServerError {
     /// A credential that no header can hold.
     #[error("the bearer token holds characters that no header may")]
     Bearer,
+    /// A header that cannot be sent.
+    #[error("the header `{name}` cannot be sent: {why}")]
+    Header {
+        /// What it was called.
+        name: String,
+        /// Why.
+        why: &'static str,
+    },
 }
 
-/// All servers behind us, and the connections to them.
+/// All servers behind us, and what leads to them.
 pub struct McpServers {
     servers: BTreeMap<Arc<str>, Server>,
+    seats: Seats,
     patience: Duration,
 }
 
-struct Server {
-    /// What is asked for there.
-    path: Uri,
-    host: HeaderValue,
-    authorization: Option<HeaderValue>,
-    pool: Arc<Pool>,
+enum Server {
+    Address(Box<Address>),
+    Duplex(Duplex),
 }
 
 /// Why there is no answer of a server's.
@@ -102,6 +112,43 @@ pub(crate) enum Silent {
     /// It took too long.
     #[error("the server took longer than `upstream_millis_max` allows")]
     Slow,
+    /// It is a program, and cannot be started.
+    #[error("the server cannot be started")]
+    NotStarted,
+    /// It ended by itself soon after its start, and more than once.
+    #[error(
+        "the server ended soon after its start; it is started again in {seconds} s at the earliest"
+    )]
+    Resting {
+        /// How long that is.
+        seconds: u64,
+    },
+    /// There are as many sessions as there may be.
+    #[error("as many sessions with servers are open as `server_sessions_max` allows")]
+    Full,
+    /// And of this caller with this server.
+    #[error(
+        "this client has as many sessions with the server as `server_sessions_per_caller_max` allows"
+    )]
+    FullForCaller,
+    /// It ended, or the connection did.
+    #[error("the server ended before it answered")]
+    Ended,
+    /// It wants messages sent to another server.
+    #[error("the server named an address for messages that is not its own")]
+    Elsewhere,
+}
+
+impl Silent {
+    /// What an operator may look up.
+    pub(crate) const fn code(self) -> Option<Code> {
+        match self {
+            Self::NotStarted | Self::Resting { .. } => Some(Code::ServerNotStarted),
+            Self::Full | Self::FullForCaller => Some(Code::ServerSessionsFull),
+            Self::Elsewhere => Some(Code::ServerElsewhere),
+            Self::Away | Self::Slow | Self::Ended => None,
+        }
+    }
 }
 
 /// What goes to a server.
@@ -114,6 +161,16 @@ pub(crate) enum Outgoing<'m> {
     Plain,
 }
 
+impl Outgoing<'_> {
+    fn text(&self) -> &str {
+        match self {
+            Outgoing::Cleared(cleared) => cleared.text(),
+            Outgoing::Told(text) => text,
+            Outgoing::Plain => "",
+        }
+    }
+}
+
 impl McpServers {
     /// Makes the servers ready.
     ///
@@ -123,12 +180,25 @@ impl McpServers {
         servers: impl IntoIterator<Item = (String, McpServer)>,
         limits: &Limits,
     ) -> Result<Self, (String, ServerError)> {
-        let servers = servers.into_iter().map(|(name, server)| match Server::new(&server) {
+        let seats = Seats::new(limits);
+        let ready = |server| {
+            Ok(match server {
+                McpServer::Http(address) => Server::Address(Box::new(Address::new(address)?)),
+                McpServer::Sse(address) => {
+                    Server::Duplex(Duplex::sse(Address::new(address)?, seats.clone(), limits))
+                }
+                McpServer::Program(program) => {
+                    Server::Duplex(Duplex::program(program, seats.clone(), limits))
+                }
+            })
+        };
+        let servers = servers.into_iter().map(|(name, server)| match ready(server) {
             Ok(ready) => Ok((Arc::from(name), ready)),
             Err(error) => Err((name, error)),
         });
+        let servers = servers.collect::<Result<_, _>>()?;
         let patience = Duration::from_millis(limits.upstream_millis_max);
-        Ok(Self { servers: servers.collect::<Result<_, _>>()?, patience })
+        Ok(Self { servers, seats, patience })
     }
 
     /// The server of this name, as it is known.
@@ -136,73 +206,49 @@ impl McpServers {
         self.servers.get_key_value(name).map(|(known, _)| known.clone())
     }
 
-    /// Sends something to a server and waits until it begins to answer. No redirect is followed:
-    /// only the configuration says where a server is.
+    /// Sends something of this owner's to a server and waits until it begins to answer.
     pub(crate) async fn send(
         &self,
         name: &str,
         method: Method,
         client: &HeaderMap,
         session: Option<&str>,
+        owner: &Owner,
         outgoing: Outgoing<'_>,
     ) -> Result<Response<FromServer>, Silent> {
-        let server = self.servers.get(name).ok_or(Silent::Away)?;
-        let text = match outgoing {
-            Outgoing::Cleared(cleared) => cleared.text(),
-            Outgoing::Told(text) => text,
-            Outgoing::Plain => "",
-        };
-        let mut request = Request::new(Full::from(Bytes::copy_from_slice(text.as_bytes())));
-        *request.method_mut() = method;
-        *request.uri_mut() = server.path.clone();
-        let headers = request.headers_mut();
-        headers.insert(HOST, server.host.clone());
-        let passed = client
-            .iter()
-            .filter(|(name, _)| PASSED.contains(name) || name.as_str().starts_with(PARAMETER));
-        for (name, value) in passed {
-            headers.append(name, value.clone());
+        match self.servers.get(name).ok_or(Silent::Away)? {
+            Server::Address(address) => {
+                let headers = passed(client, session);
+                let sent = address.send(method, &address.path, headers, outgoing.text());
+                let sent = tokio::time::timeout(self.patience, sent).await;
+                sent.unwrap_or(Err(Silent::Slow)).map(|answer| answer.map(FromServer::Address))
+            }
+            Server::Duplex(duplex) => duplex.send(method, client, session, owner, outgoing).await,
         }
-        if let Some(Ok(session)) = session.map(HeaderValue::from_str) {
-            headers.insert(SESSION, session);
+    }
+
+    /// Ends every session with servers that have to be told, and waits for them a while.
+    pub(crate) async fn end(&self) {
+        for server in self.servers.values() {
+            if let Server::Duplex(duplex) = server {
+                duplex.end();
+            }
         }
-        if let Some(authorization) = &server.authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
-        }
-        let sent = tokio::time::timeout(self.patience, server.pool.send(request)).await;
-        sent.unwrap_or(Err(Silent::Slow))
+        self.seats.until_empty().await;
     }
 }
 
-impl Server {
-    fn new(server: &McpServer) -> Result<Self, ServerError> {
-        let McpServer { url, bearer, ca_file } = server;
-        let wrong = || ServerError::Url { url: url.to_string() };
-        let authority = url.authority().filter(|authority| !authority.as_str().contains('@'));
-        let authority = authority.ok_or_else(wrong)?;
-        let bare = authority.host().trim_start_matches('[').trim_end_matches(']');
-        let (usual, tls) = match url.scheme_str() {
-            Some("http") if ca_file.is_some() => return Err(ServerError::NeedlessRoots),
-            Some("http") => (80, None),
-            Some("https") => {
-                let tls = Tls::new(bare, ca_file.as_deref());
-                (443, Some(tls.map_err(|why| ServerError::Tls { url: url.to_string(), why })?))
-            }
-            _ => return Err(wrong()),
-        };
-        let port = authority.port_u16().unwrap_or(usual);
-        let bearer = bearer.as_ref().map(|token| {
-            let words = [b"Bearer ", token.expose()].concat();
-            let mut value = HeaderValue::try_from(words).map_err(|_| ServerError::Bearer)?;
-            value.set_sensitive(true);
-            Ok(value)
-        });
-        let path = url.path_and_query().map_or("/", |path| path.as_str());
-        Ok(Self {
-            path: path.parse().map_err(|_| wrong())?,
-            host: HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?,
-            authorization: bearer.transpose()?,
-            pool: Pool::new(bare.to_owned(), port, tls),
-        })
+/// What of a client's headers its server gets to see, and the server's own name of the session.
+fn passed(client: &HeaderMap, session: Option<&str>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(client.len() + 2);
+    let passed = client
+        .iter()
+        .filter(|(name, _)| PASSED.contains(name) || name.as_str().starts_with(PARAMETER));
+    for (name, value) in passed {
+        headers.append(name, value.clone());
     }
+    if let Some(Ok(session)) = session.map(HeaderValue::from_str) {
+        headers.insert(SESSION, session);
+    }
+    headers
 }

@@ -1,5 +1,6 @@
 //! The MCP door: what reaches a server, what comes back, and what never does.
 
+mod duplex;
 mod faults;
 mod link;
 mod results;

@@ -4,6 +4,7 @@ mod books;
 mod client;
 mod clock;
 mod custody;
+mod program;
 mod upstream;
 mod vitals;
 
@@ -31,6 +32,7 @@ pub(crate) use books::{FakeApprovals, FakeConversations, FakeJournal, FakeTokens
 pub(crate) use client::{Client, Reply, request};
 pub(crate) use clock::TestClock;
 pub(crate) use custody::FakeCustody;
+pub(crate) use program::{Pipes, Program};
 pub(crate) use upstream::{Seen, Upstream, said};
 pub(crate) use vitals::FakeVitals;
 
@@ -207,11 +209,11 @@ impl House {
 
     /// Puts a server behind the MCP door, under the name `files`.
     pub(crate) fn put_behind(&self, server: &Upstream) {
-        let server = McpServer {
-            url: server.url.parse().unwrap(),
-            bearer: Some(Secret::new(b"for-the-server".to_vec())),
-            ca_file: None,
-        };
+        self.put(McpServer::Http(server.address()));
+    }
+
+    /// Puts a server of any kind there.
+    pub(crate) fn put(&self, server: McpServer) {
         let servers = [("files".to_owned(), server)];
         let servers = McpServers::new(servers, &self.limits).map_err(|(_, error)| error);
         self.gateway.open_mcp(servers.unwrap()).unwrap();

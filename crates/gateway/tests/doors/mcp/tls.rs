@@ -1,10 +1,11 @@
 //! Servers behind TLS.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bakerst_gateway::{McpServer, McpServers, ServerError};
+use bakerst_gateway::{McpAddress, McpServer, McpServers, ServerError};
 use bakerst_model::Limits;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -63,8 +64,13 @@ impl Secured {
     }
 
     fn server(&self, ca_file: Option<PathBuf>) -> McpServer {
-        McpServer { url: self.url.parse().unwrap(), bearer: None, ca_file }
+        address(&self.url, ca_file)
     }
+}
+
+fn address(url: &str, ca_file: Option<PathBuf>) -> McpServer {
+    let url = url.parse().unwrap();
+    McpServer::Http(McpAddress { url, bearer: None, headers: BTreeMap::new(), ca_file })
 }
 
 #[tokio::test]
@@ -74,9 +80,7 @@ async fn a_server_is_held_against_who_may_vouch_for_it() {
     let another = Secured::start().await;
     let lookup = call(1, "timezone_lookup", &json!({ "city": "Tokyo" }));
     for (ca_file, is_trusted) in [(&secured.ca_file, true), (&another.ca_file, false)] {
-        let servers = [("files".to_owned(), secured.server(Some(ca_file.clone())))];
-        let servers = McpServers::new(servers, &house.limits).map_err(|(_, error)| error);
-        house.gateway.open_mcp(servers.unwrap()).unwrap();
+        house.put(secured.server(Some(ca_file.clone())));
         let reply = post(&mut house.tcp().await, LEGACY, &lookup).await.json();
         match is_trusted {
             true => assert!(reply["result"].is_object(), "{reply}"),
@@ -88,8 +92,7 @@ async fn a_server_is_held_against_who_may_vouch_for_it() {
 #[test]
 fn what_cannot_be_trusted_is_refused_when_it_is_configured() {
     let refused = |url: &str, ca_file: Option<&str>| {
-        let url = url.parse().unwrap();
-        let server = McpServer { url, bearer: None, ca_file: ca_file.map(PathBuf::from) };
+        let server = address(url, ca_file.map(PathBuf::from));
         let servers = McpServers::new([("files".to_owned(), server)], &Limits::default());
         servers.err().map(|(_, error)| error)
     };

@@ -103,6 +103,17 @@ impl Client {
         self.stream.write_all(bytes).await.ok();
     }
 
+    /// Waits until this much of an answer has come.
+    pub(crate) async fn until(&mut self, word: &str) {
+        let mut chunk = vec![0; 64 << 10];
+        while !String::from_utf8_lossy(&self.left_over).contains(word) {
+            let read = self.stream.read(&mut chunk).await.unwrap_or(0);
+            let said = String::from_utf8_lossy(&self.left_over);
+            assert!(read > 0, "the connection ended without `{word}`: {said}");
+            self.left_over.extend_from_slice(&chunk[..read]);
+        }
+    }
+
     /// Reads one answer.
     pub(crate) async fn reply(&mut self) -> Reply {
         self.try_reply().await.expect("the connection ended without an answer")

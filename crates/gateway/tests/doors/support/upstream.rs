@@ -1,11 +1,14 @@
 //! A server of the Model Context Protocol that answers as it is told, and keeps what it was asked.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response};
+use bakerst_gateway::McpAddress;
+use bakerst_model::Secret;
 use http_body_util::BodyExt as _;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -79,6 +82,16 @@ impl Upstream {
         let serving = tokio::spawn(std::future::pending::<()>()).abort_handle();
         let url = format!("http://{address}/mcp");
         Self { url, seen: Arc::default(), accepted: Arc::default(), serving }
+    }
+
+    /// Where it is, for whoever puts it behind the door.
+    pub(crate) fn address(&self) -> McpAddress {
+        McpAddress {
+            url: self.url.parse().unwrap(),
+            bearer: Some(Secret::new(b"for-the-server".to_vec())),
+            headers: BTreeMap::new(),
+            ca_file: None,
+        }
     }
 
     /// How many connections it was reached by.
