@@ -32,9 +32,35 @@ pub(crate) fn unpadded(text: &str, [plus, slash]: Last) -> Option<Vec<u8>> {
     (held < 6 && bits & ((1 << held) - 1) == 0).then_some(out)
 }
 
+/// Writes bytes for a text, padded.
+pub(crate) fn padded(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let held = chunk.iter().fold(0u32, |held, byte| (held << 8) | u32::from(*byte));
+        let held = held << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let six = usize::try_from((held >> (18 - 6 * place)) & 63).unwrap_or_default();
+            let letter = LETTERS.get(six).filter(|_| place <= chunk.len()).unwrap_or(&b'=');
+            out.push(char::from(*letter));
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for (bytes, want) in
+            [(&b""[..], ""), (b"A", "QQ=="), (b"\xfb\xff", "+/8="), (b"abc", "YWJj")]
+        {
+            assert_eq!(padded(bytes), want);
+            assert_eq!(unpadded(want.trim_end_matches('='), PLAIN).as_deref(), Some(bytes));
+        }
+    }
 
     #[test]
     fn each_text_stands_for_one_run_of_bytes_alone() {

@@ -6,6 +6,8 @@
 //! to servers over HTTP, [`link`] over the pipes of a server that the client starts.
 
 mod answer;
+mod core;
+mod eras;
 mod http;
 pub(crate) mod link;
 mod listing;
@@ -13,6 +15,7 @@ mod media;
 mod message;
 mod outlet;
 mod relay;
+mod reply;
 mod revision;
 mod rounds;
 mod screening;

@@ -40,6 +40,16 @@ pub struct Limits {
     pub server_sessions_per_caller_max: usize,
     /// How long such a session is kept that nobody uses.
     pub server_idle_seconds_max: u64,
+    /// The most sessions that are kept with servers of older revisions of MCP, and as many for clients of them.
+    pub mcp_sessions_max: usize,
+    /// How long such a session is kept while nobody uses it.
+    pub mcp_session_idle_seconds_max: u64,
+    /// The most calls that wait, in the middle, for clients to come back with what their servers asked for.
+    pub mcp_parked_max: usize,
+    /// The most resources that one MCP client may watch through us.
+    pub mcp_subscriptions_max: usize,
+    /// How long one server may take for its part of what all servers are asked.
+    pub mcp_list_millis_max: u64,
     /// The most approvals that may be pending at once.
     pub approvals_pending_max: usize,
     /// The most conversations that are remembered.
@@ -117,6 +127,11 @@ impl Default for Limits {
             server_sessions_max: 128,
             server_sessions_per_caller_max: 16,
             server_idle_seconds_max: 1_800,
+            mcp_sessions_max: 1_000,
+            mcp_session_idle_seconds_max: 600,
+            mcp_parked_max: 256,
+            mcp_subscriptions_max: 256,
+            mcp_list_millis_max: 10_000,
             approvals_pending_max: 10_000,
             conversations_max: 10_000,
             conversations_held_max: 64,

@@ -37,6 +37,9 @@ struct Server {
     /// The certificates that vouch for it, where those that the system trusts do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ca_file: Option<PathBuf>,
+    /// A revision of the protocol that it is known to speak; found out where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    protocol: Option<String>,
 }
 
 /// The longest token that is read from a file.
@@ -55,7 +58,9 @@ impl Gateway {
                 )));
             }
             let alone = [(name.clone(), server.reached(None).map_err(|e| fault(e.to_string()))?)];
-            McpServers::new(alone, limits).map_err(|(_, error)| fault(error.to_string()))?;
+            let ready = McpServers::new(alone, limits).map_err(|(_, error)| error);
+            let known = ready.and_then(|ready| server.known(name, ready));
+            known.map_err(|error| fault(error.to_string()))?;
         }
         Ok(())
     }
@@ -76,11 +81,14 @@ impl Gateway {
             ))
         });
         let ready: Vec<_> = ready.collect::<Result<_, Failure>>()?;
-        McpServers::new(ready, limits).map_err(|(name, error)| {
-            Failure::usage(
-                Code::ConfigValue,
-                format!("the server `{name}` cannot be used: {error}"),
-            )
+        let unusable = |name: &str, error: ServerError| {
+            let message = format!("the server `{name}` cannot be used: {error}");
+            Failure::usage(Code::ConfigValue, message)
+        };
+        let ready = McpServers::new(ready, limits).map_err(|(name, e)| unusable(&name, e))?;
+        let mut servers = self.mcp.servers.iter();
+        servers.try_fold(ready, |ready, (name, server)| {
+            server.known(name, ready).map_err(|error| unusable(name, error))
         })
     }
 }
@@ -90,6 +98,16 @@ impl Server {
         let url = self.url.parse().map_err(|_| ServerError::Url { url: self.url.clone() })?;
         let headers = BTreeMap::new();
         Ok(McpServer::Http(McpAddress { url, bearer, headers, ca_file: self.ca_file.clone() }))
+    }
+}
+
+impl Server {
+    /// The same servers, with what is known of this one.
+    fn known(&self, name: &str, ready: McpServers) -> Result<McpServers, ServerError> {
+        match &self.protocol {
+            Some(protocol) => ready.speaking(name, protocol),
+            None => Ok(ready),
+        }
     }
 }
 

@@ -1,23 +1,30 @@
 //! The door over HTTP: `/mcp/{server}`, for every revision that has it.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName};
+use axum::http::header::{ALLOW, HeaderName};
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 use bakerst_model::{Code, ConversationId, Escaped};
-use http_body_util::{BodyExt as _, Limited};
-use tokio::runtime::Handle;
-use tokio::sync::{Notify, oneshot};
+use http_body_util::BodyExt as _;
+use tokio::sync::Notify;
 
 use super::answer;
+use super::core::Core;
+use super::eras::crossing::Crossing;
+use super::eras::knowledge::{Knowledge, Speaks};
+use super::eras::old_client::{OldClient, Questions};
+use super::eras::parameters::Parameters;
+use super::eras::parked;
+use super::eras::sessions::Sessions;
+use super::eras::standing::Standing;
+use super::eras::upward::Stated;
 use super::message::{Id, Kind, Message, Request, read_id};
 use super::outlet::{Gone, Outlet};
 use super::relay::{Awaited, Cleared, Onward, Relay, stated_revision};
+use super::reply::{carried, collected, is_answer_to, is_stream, status_for_client, whole};
 use super::revision::Revision;
 use super::screening::{Boards, Shown};
 use super::session::{Owner, Seal};
@@ -36,11 +43,23 @@ const CONVERSATION: HeaderName = HeaderName::from_static("bakerst-conversation")
 /// What the door keeps.
 pub(crate) struct Door {
     pub(crate) servers: Arc<McpServers>,
-    seal: Seal,
+    pub(super) seal: Seal,
     /// Requests that are being judged, by whose they are and what they are known by.
     waiting: Mutex<HashMap<Asked, Arc<Notify>>>,
     /// What servers' lists have shown, by who has seen them.
     shown: Boards,
+    /// Which revisions servers speak, where that is not what their clients do.
+    pub(super) knowledge: Knowledge,
+    /// Sessions with servers of older revisions, for clients that have none.
+    pub(super) sessions: Sessions,
+    /// Calls in whose middle such a server wants something of its client.
+    pub(super) parked: parked::Calls,
+    /// What servers without sessions want of clients that have one.
+    pub(super) questions: Questions,
+    /// What such clients have said to stand for their session.
+    pub(super) standing: Standing,
+    /// Which parameters servers want to see in headers.
+    pub(super) parameters: Parameters,
 }
 
 /// Whose request it is, in which session, and what it is known by: two clients of one credential
@@ -60,14 +79,23 @@ pub(crate) struct Visit {
 }
 
 /// Everything that is known of a visit.
-struct Way {
-    door: Arc<Door>,
-    relay: Relay,
-    owner: Owner,
+#[derive(Clone)]
+pub(crate) struct Way {
+    pub(super) door: Arc<Door>,
+    pub(super) relay: Relay,
+    pub(super) owner: Owner,
     method: Method,
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
     /// The server's own name of the session.
     session: Option<String>,
+}
+
+/// What the name of a session stands for.
+enum Session {
+    /// Under this name the server knows it.
+    Servers(String),
+    /// It is ours: the server has none.
+    Ours(Stated),
 }
 
 /// Which answers may come on a stream.
@@ -87,19 +115,35 @@ impl Door {
     /// When the system has no randomness.
     pub(crate) fn new(servers: McpServers) -> Result<Self, getrandom::Error> {
         let waiting = Mutex::new(HashMap::new());
+        let known = servers.names().map(|name| (name.clone(), servers.stated(name)));
         Ok(Self {
+            knowledge: Knowledge::of_all(known),
             servers: Arc::new(servers),
             seal: Seal::draw()?,
             waiting,
             shown: Boards::default(),
+            sessions: Sessions::default(),
+            parked: parked::Calls::default(),
+            questions: Questions::default(),
+            standing: Standing::default(),
+            parameters: Parameters::default(),
         })
+    }
+
+    /// What the name of a session stands for, if it is this owner's.
+    fn session(&self, name: &str, owner: &Owner) -> Option<Session> {
+        if let Ok(servers) = self.seal.open(name, owner) {
+            return Some(Session::Servers(servers));
+        }
+        let ours = self.seal.open(name, &owner.of_ours()).ok()?;
+        Stated::opened(&ours).map(Session::Ours)
     }
 
     fn shown(&self, owner: &Owner) -> Arc<Shown> {
         self.shown.of(owner)
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<Asked, Arc<Notify>>> {
+    pub(super) fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<Asked, Arc<Notify>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -115,19 +159,26 @@ pub(crate) async fn serve(visit: Visit) -> Result<Response<Body>, Problem> {
     let session = match headers.get(SESSION) {
         None => None,
         Some(name) => {
-            let opened = name.to_str().ok().and_then(|name| door.seal.open(name, &owner).ok());
-            let Some(opened) = opened else {
-                let words = "there is no such session, begin a new one";
-                let error = answer::error(None, answer::INVALID_REQUEST, words, None);
-                return Ok(whole(StatusCode::NOT_FOUND, error));
-            };
-            Some(opened)
+            let name = name.to_str().unwrap_or_default();
+            let Some(opened) = door.session(name, &owner) else { return Ok(no_such_session()) };
+            Some((name.to_owned(), opened))
         }
     };
     let conversation = conversation(&headers, &caller)?;
     let shown = door.shown(&owner);
-    let relay = Relay { gateway, caller, server, conversation, path, shown };
-    let way = Way { door, relay, owner, method, headers, session };
+    let relay = Relay { gateway, caller, server, conversation, path, shown, in_rounds: true };
+    let mut way = Way { door, relay, owner, method, headers, session: None };
+    match session {
+        None => {}
+        Some((_, Session::Servers(name))) => way.session = Some(name),
+        Some((session, Session::Ours(stated))) => {
+            way.relay.in_rounds = false;
+            let method = way.method.clone();
+            let core = Core::One(Box::new(way));
+            let client = OldClient { core, stated, owner, session };
+            return Ok(client.serve(&method, &body).await);
+        }
+    }
     match way.method {
         Method::POST => Ok(way.post(&body).await),
         _ => Ok(way.open().await),
@@ -158,8 +209,18 @@ impl Way {
                     let error = answer::error(Some(&id), answer::HEADER_MISMATCH, &words, None);
                     return whole(StatusCode::BAD_REQUEST, error);
                 }
+                let text = message.text.to_owned();
                 let (outlet, answer) = Outlet::new();
-                carried(self.carry(message.text.to_owned(), outlet), answer).await
+                let is_stateless = stateless.is_some_and(Revision::is_stateless);
+                match self.door.knowledge.of(&self.relay.server) {
+                    Speaks::Old if is_stateless => {
+                        carried(self.carry_over(text, outlet), answer).await
+                    }
+                    Speaks::New if request.method() == "initialize" => {
+                        carried(self.carry_hello(text, outlet), answer).await
+                    }
+                    _ => carried(self.carry(text, outlet), answer).await,
+                }
             }
             Kind::Notification { .. } | Kind::Response { .. } => {
                 if self.cancels(&message) {
@@ -171,10 +232,10 @@ impl Way {
     }
 
     /// Brings a request to the server and its answer back, however long that takes.
-    async fn carry(self, text: String, mut outlet: Outlet) {
+    pub(super) async fn carry(self, text: String, mut outlet: Outlet) {
         let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(&text) else { return };
         let carried = match self.clear(&request, &mut outlet).await {
-            Ok(Onward::Pass(cleared)) => self.forward(&cleared, outlet).await,
+            Ok(Onward::Pass(cleared)) => self.forward(&request, cleared, outlet).await,
             Ok(Onward::Answer(answer)) => outlet.finish(StatusCode::OK, answer).await,
             Ok(Onward::Later(answer, seconds)) => {
                 outlet.retry_after(seconds);
@@ -188,7 +249,7 @@ impl Way {
 
     /// Has a request judged. While a person thinks, the client hears that we are there; once it
     /// cancels or goes away, nothing is done any more.
-    async fn clear(
+    pub(super) async fn clear(
         &self,
         request: &Request<'_>,
         outlet: &mut Outlet,
@@ -236,9 +297,14 @@ impl Way {
     }
 
     /// Sends a request that was cleared, and hands over what comes back.
-    async fn forward(&self, cleared: &Cleared, mut outlet: Outlet) -> Result<(), Gone> {
+    async fn forward(
+        &self,
+        request: &Request<'_>,
+        cleared: Cleared,
+        mut outlet: Outlet,
+    ) -> Result<(), Gone> {
         let awaited = cleared.awaited();
-        let sent = self.send(Outgoing::Cleared(cleared));
+        let sent = self.send(Outgoing::Cleared(&cleared));
         let response = tokio::select! {
             response = sent => response,
             () = outlet.gone() => return Err(Gone),
@@ -256,10 +322,24 @@ impl Way {
         if is_stream(&response) {
             return self.pass_events(response.into_body(), Some(awaited), &mut outlet).await;
         }
+        let is_well = status.is_success();
         let body = tokio::select! {
-            body = self.collected(response.into_body()) => body,
+            body = collected(response.into_body(), &self.relay.gateway.limits) => body,
             () = outlet.gone() => return Err(Gone),
         };
+        let said = body.as_deref().unwrap_or_default();
+        let is_first = matches!(awaited.method(), "initialize" | "server/discover");
+        if !is_well || is_first {
+            // Rare, and so kept out of what every request carries with it.
+            match Box::pin(self.crossing(request, status, said, &mut outlet)).await? {
+                Crossing::None => {}
+                Crossing::Words => {
+                    let asked = self.carry_in_words(request.text, Some(cleared), outlet);
+                    return Box::pin(asked).await;
+                }
+                Crossing::Hello(answer) => return outlet.finish(StatusCode::OK, answer).await,
+            }
+        }
         let message = match &body {
             Ok(text) => Message::read(text).ok(),
             Err(_) => None,
@@ -351,7 +431,7 @@ impl Way {
         Ok(said.map(|data| Event { data: Some(data), ..event }))
     }
 
-    async fn clear_for_client(
+    pub(super) async fn clear_for_client(
         &self,
         request: &Request<'_>,
         outlet: &mut Outlet,
@@ -430,25 +510,11 @@ impl Way {
         self.door.seal.name(name, &self.owner).ok()
     }
 
-    async fn collected(&self, body: FromServer) -> Result<String, String> {
-        let limits = &self.relay.gateway.limits;
-        let max = limits.result_bytes_max;
-        let patience = Duration::from_millis(limits.upstream_millis_max);
-        let collected = Limited::new(body, max).collect();
-        match tokio::time::timeout(patience, collected).await {
-            Ok(Ok(collected)) => String::from_utf8(collected.to_bytes().into())
-                .map_err(|_| "the server's answer is not UTF-8".to_owned()),
-            Ok(Err(_)) => Err(format!(
-                "the server's answer broke off, or is longer than `result_bytes_max` allows ({max})"
-            )),
-            Err(_) => Err("the server took longer than `upstream_millis_max` allows".to_owned()),
-        }
-    }
-
     /// What a server says about a message that it did not take, if that is an error of the
     /// protocol's.
     async fn collected_error(&self, response: Response<FromServer>) -> String {
-        let Ok(text) = self.collected(response.into_body()).await else { return String::new() };
+        let limits = &self.relay.gateway.limits;
+        let Ok(text) = collected(response.into_body(), limits).await else { return String::new() };
         match Message::read(&text) {
             Ok(message @ Message { kind: Kind::Response { id, .. }, .. }) => {
                 let id = id.and_then(read_id);
@@ -456,34 +522,6 @@ impl Way {
                 self.relay.answered(&awaited, &message).await
             }
             _ => String::new(),
-        }
-    }
-}
-
-/// Carries a request until its answer begins. What remains then, or once the client is gone, is
-/// carried on beside it: most requests are done before, and need no task of their own.
-async fn carried(
-    carrying: impl Future<Output = ()> + Send + 'static,
-    mut answer: oneshot::Receiver<Response<Body>>,
-) -> Response<Body> {
-    let mut carried = Carried(Some(Box::pin(carrying)));
-    let answered = poll_fn(|context| {
-        let is_done = carried.0.as_mut().is_none_or(|on| on.as_mut().poll(context).is_ready());
-        if is_done {
-            carried.0 = None;
-        }
-        Pin::new(&mut answer).poll(context)
-    });
-    answered.await.unwrap_or_else(|_| whole(StatusCode::BAD_GATEWAY, String::new()))
-}
-
-/// A request that is being carried. Where it is not done when it is let go, it goes on by itself.
-struct Carried(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
-
-impl Drop for Carried {
-    fn drop(&mut self) {
-        if let (Some(on), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
-            runtime.spawn(on);
         }
     }
 }
@@ -499,43 +537,18 @@ fn conversation(headers: &HeaderMap, caller: &Caller) -> Result<ConversationId, 
     }
 }
 
-fn is_answer_to(message: &Message<'_>, asked: &Id) -> bool {
-    matches!(message.kind, Kind::Response { id: Some(id), .. } if read_id(id).as_ref() == Some(asked))
-}
-
-fn is_stream(response: &Response<FromServer>) -> bool {
-    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
-    response.status().is_success() && kind.trim().eq_ignore_ascii_case("text/event-stream")
-}
-
-/// A server's status, as far as it says something to the client. What it thinks of our credential
-/// is between it and us; and where it would send us, we do not go.
-fn status_for_client(status: StatusCode) -> StatusCode {
-    match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => StatusCode::BAD_GATEWAY,
-        status if status.is_redirection() => StatusCode::BAD_GATEWAY,
-        status => status,
-    }
-}
-
 fn silent_error(awaited: &Awaited, silent: &super::upstream::Silent) -> String {
     answer::error(Some(&awaited.id), answer::INTERNAL, &silent.to_string(), silent.code())
+}
+
+fn no_such_session() -> Response<Body> {
+    let words = "there is no such session, begin a new one";
+    let error = answer::error(None, answer::INVALID_REQUEST, words, None);
+    whole(StatusCode::NOT_FOUND, error)
 }
 
 fn no_such(server: &str) -> Problem {
     let server = Escaped(server).to_string();
     let server = server.get(..100).unwrap_or(&server);
     Problem::new(Code::NoSuchPath, format!("no server of the name `{server}` is configured"))
-}
-
-fn whole(status: StatusCode, message: String) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    if !message.is_empty() {
-        *response.body_mut() = Body::from(message);
-        let json = axum::http::HeaderValue::from_static("application/json");
-        response.headers_mut().insert(CONTENT_TYPE, json);
-    }
-    response
 }

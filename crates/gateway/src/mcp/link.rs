@@ -157,7 +157,7 @@ async fn greet(
     gateway.welcome(&caller).await.map_err(|problem| problem.message().to_owned())?;
     let server = hello.server.as_str().into();
     let (gateway, shown) = (gateway.clone(), Arc::default());
-    Ok(Relay { gateway, caller, server, conversation, path: "mcp link", shown })
+    Ok(Relay { gateway, caller, server, conversation, path: "mcp link", shown, in_rounds: true })
 }
 
 /// One client, one server, and what passes between them.

@@ -73,7 +73,12 @@ impl Id {
         Self("null".into())
     }
 
-    /// This number.
+    /// An id that is this text.
+    pub(crate) fn of_text(text: &str) -> Self {
+        Self(Value::from(text).to_string().into())
+    }
+
+    /// An id that is this number.
     pub(crate) fn number(number: u64) -> Self {
         Self(number.to_string().into())
     }

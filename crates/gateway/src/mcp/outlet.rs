@@ -2,13 +2,14 @@
 //! to say, or nothing to say for a while.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use axum::http::{Response, StatusCode};
 use hyper::body::Frame;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::sse::{Event, KEEP_ALIVE};
 use super::upstream::SESSION;
@@ -30,13 +31,29 @@ pub(super) struct Outlet {
     session: Option<HeaderValue>,
     /// When the client may try again.
     retry_after: Option<u64>,
+    /// Told once the client takes its request back.
+    taken_back: Option<Arc<Notify>>,
 }
 
 impl Outlet {
     /// An outlet, and where its answer comes out.
     pub(super) fn new() -> (Self, oneshot::Receiver<Response<Body>>) {
         let (head, answer) = oneshot::channel();
-        (Self { head: Some(head), events: None, session: None, retry_after: None }, answer)
+        (
+            Self {
+                head: Some(head),
+                events: None,
+                session: None,
+                retry_after: None,
+                taken_back: None,
+            },
+            answer,
+        )
+    }
+
+    /// Has it end as well once this is told.
+    pub(super) fn ends_with(&mut self, taken_back: Arc<Notify>) {
+        self.taken_back = Some(taken_back);
     }
 
     /// Names the session that the answer opens.
@@ -100,10 +117,20 @@ impl Outlet {
 
     /// Ends once whoever was to get the answer is gone.
     pub(super) async fn gone(&mut self) {
-        match (&mut self.head, &self.events) {
-            (_, Some(events)) => events.closed().await,
-            (Some(head), None) => head.closed().await,
-            (None, None) => {}
+        let taken_back = self.taken_back.clone();
+        let closed = async {
+            match (&mut self.head, &self.events) {
+                (_, Some(events)) => events.closed().await,
+                (Some(head), None) => head.closed().await,
+                (None, None) => {}
+            }
+        };
+        match taken_back {
+            None => closed.await,
+            Some(taken_back) => tokio::select! {
+                () = closed => {}
+                () = taken_back.notified() => taken_back.notify_one(),
+            },
         }
     }
 

@@ -12,6 +12,7 @@ use bakerst_model::{
 use serde_json::{Map, Value};
 
 use super::answer;
+use super::eras::words::act_alike;
 use super::listing;
 use super::media::{self, SetAside};
 use super::message::{Id, Kind, Message, Outcome, Request, is_taken_for, read_text};
@@ -38,6 +39,8 @@ pub(crate) struct Relay {
     pub(crate) path: &'static str,
     /// What the server's lists have shown.
     pub(crate) shown: Arc<Shown>,
+    /// Whether the client can be told to come again.
+    pub(crate) in_rounds: bool,
 }
 
 /// What becomes of a message.
@@ -124,13 +127,20 @@ impl Relay {
                 self.ask_anew(request, Comes { wait, back: None, in_rounds: false }).await
             }
             Brought::Nothing => {
-                let comes = Comes { wait, back: None, in_rounds: rounds::may_have(request) };
+                let comes = Comes {
+                    wait,
+                    back: None,
+                    in_rounds: self.in_rounds && rounds::may_have(request),
+                };
                 self.ask_anew(request, comes).await
             }
             Brought::Back(id, text) => match Message::read(&text) {
                 Ok(Message { kind: Kind::Request(request), .. }) => {
-                    let comes =
-                        Comes { wait, back: Some(id), in_rounds: rounds::may_have(&request) };
+                    let comes = Comes {
+                        wait,
+                        back: Some(id),
+                        in_rounds: self.in_rounds && rounds::may_have(&request),
+                    };
                     self.ask_anew(&request, comes).await
                 }
                 _ => Onward::Answer(rounds::forged(&request.id())),
@@ -421,6 +431,11 @@ impl Cleared {
         &self.text
     }
 
+    /// The same request in other words, unless those would have the server do anything else.
+    pub(super) fn reworded(self, text: String) -> Option<Self> {
+        act_alike(&self.text, &text).then_some(Self { text, ..self })
+    }
+
     /// What is awaited once it is sent.
     pub(crate) fn awaited(&self) -> &Awaited {
         &self.awaited
@@ -433,6 +448,11 @@ impl Cleared {
 }
 
 impl Awaited {
+    /// What was asked for.
+    pub(super) fn method(&self) -> &str {
+        &self.method
+    }
+
     /// What was asked on another connection, and is answered late.
     pub(crate) fn resumed(id: Id) -> Self {
         Self { id, method: "resumed".into(), since: Instant::now(), leave: Leave::Harmless }

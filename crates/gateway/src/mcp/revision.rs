@@ -25,6 +25,11 @@ impl Revision {
         Self::V2026_07_28,
     ];
 
+    /// The newest.
+    pub(crate) const NEWEST: Self = Self::V2026_07_28;
+    /// The newest of those with sessions.
+    pub(crate) const LAST_WITH_SESSIONS: Self = Self::V2025_11_25;
+
     /// As it is written.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

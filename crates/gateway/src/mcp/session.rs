@@ -79,6 +79,16 @@ impl Owner {
         ]);
         Self(*digest.as_bytes())
     }
+
+    /// The same owner, of sessions that we hold ourselves: no name that a server gave opens as one.
+    pub(crate) fn of_ours(&self) -> Self {
+        Self(*Digest::of_parts(&[b"bakerst mcp session of ours v1", &self.0]).as_bytes())
+    }
+
+    /// The digest that it is.
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {

@@ -17,6 +17,7 @@ use axum::http::{HeaderMap, Method, Response};
 use bakerst_model::{Code, Limits};
 
 use super::relay::Cleared;
+use super::revision::Revision;
 use super::session::Owner;
 use address::Address;
 pub use address::McpAddress;
@@ -78,6 +79,14 @@ pub enum ServerError {
     /// Certificates for a connection that shows none.
     #[error("`ca_file` is for an `https` address")]
     NeedlessRoots,
+    /// A revision that nobody knows.
+    #[error(
+        "`{revision}` is no revision of the protocol, expected one as `2025-11-25` or `2026-07-28`"
+    )]
+    Revision {
+        /// What was given.
+        revision: String,
+    },
     /// A credential that no header can hold.
     #[error("the bearer token holds characters that no header may")]
     Bearer,
@@ -95,6 +104,8 @@ pub enum ServerError {
 pub struct McpServers {
     servers: BTreeMap<Arc<str>, Server>,
     seats: Seats,
+    /// The revisions that the configuration says servers speak.
+    stated: BTreeMap<Arc<str>, Revision>,
     patience: Duration,
 }
 
@@ -198,12 +209,33 @@ impl McpServers {
         });
         let servers = servers.collect::<Result<_, _>>()?;
         let patience = Duration::from_millis(limits.upstream_millis_max);
-        Ok(Self { servers, seats, patience })
+        Ok(Self { servers, seats, stated: BTreeMap::new(), patience })
+    }
+
+    /// The same servers, of which this one is known to speak this revision and those like it.
+    ///
+    /// # Errors
+    /// When there is no such revision.
+    pub fn speaking(mut self, name: &str, revision: &str) -> Result<Self, ServerError> {
+        let known = Revision::parse(revision);
+        let known = known.ok_or_else(|| ServerError::Revision { revision: revision.to_owned() })?;
+        self.stated.insert(name.into(), known);
+        Ok(self)
+    }
+
+    /// The revision that the configuration says a server speaks.
+    pub(crate) fn stated(&self, name: &str) -> Option<Revision> {
+        self.stated.get(name).copied()
     }
 
     /// The server of this name, as it is known.
     pub(crate) fn name(&self, name: &str) -> Option<Arc<str>> {
         self.servers.get_key_value(name).map(|(known, _)| known.clone())
+    }
+
+    /// The names of all servers.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.servers.keys()
     }
 
     /// Sends something of this owner's to a server and waits until it begins to answer.

@@ -1,6 +1,7 @@
 //! The MCP door: what reaches a server, what comes back, and what never does.
 
 mod duplex;
+mod eras;
 mod faults;
 mod link;
 mod results;

@@ -33,7 +33,7 @@ pub(crate) use client::{Client, Reply, request};
 pub(crate) use clock::TestClock;
 pub(crate) use custody::FakeCustody;
 pub(crate) use program::{Pipes, Program};
-pub(crate) use upstream::{Seen, Upstream, said};
+pub(crate) use upstream::{Seen, Upstream, said, streaming};
 pub(crate) use vitals::FakeVitals;
 
 /// What a house is made of, before it is opened.
@@ -209,14 +209,34 @@ impl House {
 
     /// Puts a server behind the MCP door, under the name `files`.
     pub(crate) fn put_behind(&self, server: &Upstream) {
-        self.put(McpServer::Http(server.address()));
+        self.put_all_behind(&[("files", server, None)]);
     }
 
     /// Puts a server of any kind there.
     pub(crate) fn put(&self, server: McpServer) {
-        let servers = [("files".to_owned(), server)];
-        let servers = McpServers::new(servers, &self.limits).map_err(|(_, error)| error);
-        self.gateway.open_mcp(servers.unwrap()).unwrap();
+        self.put_all([("files".to_owned(), server)], &[]);
+    }
+
+    /// Puts servers behind the MCP door, under these names, and says what they speak where that is
+    /// known.
+    pub(crate) fn put_all_behind(&self, servers: &[(&str, &Upstream, Option<&str>)]) {
+        let named = servers
+            .iter()
+            .map(|(name, server, _)| ((*name).to_owned(), McpServer::Http(server.address())));
+        let stated = servers.iter().filter_map(|(name, _, stated)| Some((*name, (*stated)?)));
+        self.put_all(named, &stated.collect::<Vec<_>>());
+    }
+
+    fn put_all(
+        &self,
+        servers: impl IntoIterator<Item = (String, McpServer)>,
+        stated: &[(&str, &str)],
+    ) {
+        let ready = McpServers::new(servers, &self.limits).map_err(|(_, error)| error).unwrap();
+        let speaking = |ready: McpServers, (name, revision): &(&str, &str)| {
+            ready.speaking(name, revision).unwrap()
+        };
+        self.gateway.open_mcp(stated.iter().fold(ready, speaking)).unwrap();
     }
 
     /// Asks the server to stop, and does not wait for it.

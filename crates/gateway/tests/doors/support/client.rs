@@ -119,6 +119,23 @@ impl Client {
         self.try_reply().await.expect("the connection ended without an answer")
     }
 
+    /// Reads on in a stream of events until this many messages have come, and gives them all.
+    pub(crate) async fn messages(&mut self, at_least: usize) -> Vec<Value> {
+        loop {
+            let text = String::from_utf8_lossy(&self.left_over).into_owned();
+            let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
+            let messages: Vec<Value> =
+                data.filter_map(|data| serde_json::from_str(data).ok()).collect();
+            if messages.len() >= at_least {
+                return messages;
+            }
+            let mut chunk = vec![0; 64 << 10];
+            let read = self.stream.read(&mut chunk).await.unwrap_or(0);
+            assert!(read > 0, "the stream ended: {text}");
+            self.left_over.extend_from_slice(&chunk[..read]);
+        }
+    }
+
     /// Reads one answer, if there comes one before the connection ends.
     pub(crate) async fn try_reply(&mut self) -> Option<Reply> {
         let mut bytes = std::mem::take(&mut self.left_over);

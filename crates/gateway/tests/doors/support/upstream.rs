@@ -2,23 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
-use axum::body::Body;
-use axum::http::{HeaderMap, Request, Response};
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Method, Request, Response};
 use bakerst_gateway::McpAddress;
 use bakerst_model::Secret;
 use http_body_util::BodyExt as _;
+use hyper::body::Frame;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 /// A request that reached the server.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
+    pub(crate) verb: Method,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
 }
@@ -64,7 +69,7 @@ impl Upstream {
                         let (parts, body) = request.into_parts();
                         let body = body.collect().await.unwrap().to_bytes();
                         let text = String::from_utf8(body.into()).unwrap();
-                        let seen = Seen { headers: parts.headers, text };
+                        let seen = Seen { verb: parts.method, headers: parts.headers, text };
                         kept.lock().unwrap().push(seen.clone());
                         Ok::<_, Infallible>(answer(&seen))
                     }
@@ -109,6 +114,13 @@ impl Upstream {
         self.seen.lock().unwrap().clone()
     }
 
+    /// Waits until it was sent a message of this method.
+    pub(crate) async fn until(&self, method: &str) {
+        while !self.methods().iter().any(|sent| sent == method) {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// The methods of the messages that it was sent.
     pub(crate) fn methods(&self) -> Vec<String> {
         let method = |seen: &Seen| seen.message()["method"].as_str().unwrap_or("-").to_owned();
@@ -120,6 +132,30 @@ impl Drop for Upstream {
     fn drop(&mut self) {
         self.serving.abort();
     }
+}
+
+/// A stream of events that goes on for as long as somebody has the other end.
+pub(crate) fn streaming() -> (mpsc::UnboundedSender<Value>, Response<Body>) {
+    struct Stream(mpsc::UnboundedReceiver<Value>);
+    impl hyper::body::Body for Stream {
+        type Data = Bytes;
+        type Error = Infallible;
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let event = |message: Value| Frame::data(format!("data: {message}\n\n").into());
+            self.0.poll_recv(context).map(|message| message.map(|message| Ok(event(message))))
+        }
+    }
+    let (said, coming) = mpsc::unbounded_channel();
+    (
+        said,
+        Response::builder()
+            .header("content-type", "text/event-stream")
+            .body(Body::new(Stream(coming)))
+            .unwrap(),
+    )
 }
 
 /// An answer of this kind.
