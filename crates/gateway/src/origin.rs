@@ -4,21 +4,27 @@
 use std::net::IpAddr;
 
 use axum::http::header::{HOST, HeaderName, ORIGIN};
-use axum::http::{HeaderMap, Uri, uri::Authority};
+use axum::http::{HeaderMap, Request, Uri, Version, uri::Authority};
 use bakerst_model::{Code, Escaped};
 
 use crate::problem::Problem;
 
 /// Checks whom a request that came over TCP to `local` was meant for.
-pub(crate) fn check(uri: &Uri, headers: &HeaderMap, local: IpAddr) -> Result<(), Problem> {
-    let host = only(headers, &HOST)?.ok_or_else(|| refused("there is no `Host`"))?;
+pub(crate) fn check<B>(request: &Request<B>, local: IpAddr) -> Result<(), Problem> {
+    let (uri, headers) = (request.uri(), request.headers());
+    let host = match (only(headers, &HOST)?, uri.authority()) {
+        // HTTP/2 has a field of its own for it.
+        (None, Some(authority)) if request.version() == Version::HTTP_2 => authority.as_str(),
+        (None, _) => return Err(refused("there is no `Host`")),
+        (Some(host), Some(authority)) if !authority.as_str().eq_ignore_ascii_case(host) => {
+            return Err(refused("`Host` is another than the one that the request is for"));
+        }
+        (Some(host), _) => host,
+    };
     let named = host.parse::<Authority>().ok().filter(|named| !named.as_str().contains('@'));
     let named = named.ok_or_else(|| refused("`Host` is no host"))?;
     if !is_ours(named.host(), local) {
         return Err(refused(format!("`Host` is `{}`, which is not us", Escaped(host))));
-    }
-    if uri.host().is_some_and(|host| !is_ours(host, local)) {
-        return Err(refused("the request is for another host"));
     }
     let Some(origin) = only(headers, &ORIGIN)? else { return Ok(()) };
     let parsed = origin.parse::<Uri>().ok();
@@ -57,12 +63,34 @@ mod tests {
 
     #[track_caller]
     fn check_one(headers: &[(&str, &str)], fine: bool) {
-        let mut map = HeaderMap::new();
+        check_at("/", Version::HTTP_11, headers, fine);
+    }
+
+    #[track_caller]
+    fn check_at(uri: &'static str, version: Version, headers: &[(&str, &str)], fine: bool) {
+        let mut request = Request::builder().uri(uri).version(version);
         for (name, value) in headers {
-            map.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+            request = request.header(*name, *value);
         }
         let local = IpAddr::from([192, 0, 2, 7]);
-        assert_eq!(check(&Uri::from_static("/"), &map, local).is_ok(), fine, "{headers:?}");
+        let checked = check(&request.body(()).unwrap(), local);
+        assert_eq!(checked.is_ok(), fine, "{uri} {version:?} {headers:?}");
+    }
+
+    #[test]
+    fn the_address_of_a_request_is_held_against_its_host() {
+        let (one, two) = (Version::HTTP_11, Version::HTTP_2);
+        check_at("http://localhost:8731/", two, &[], true);
+        check_at("http://localhost:8731/", two, &[("host", "LOCALHOST:8731")], true);
+        check_at("http://localhost:8731/", one, &[("host", "localhost:8731")], true);
+        check_at("http://localhost:8731/", one, &[], false);
+        check_at("http://evil.example/", two, &[], false);
+        check_at("http://evil@localhost/", two, &[], false);
+        check_at("http://evil.example/", one, &[("host", "localhost")], false);
+        check_at("http://localhost/", two, &[("host", "evil.example")], false);
+        check_at("http://evil.example/", two, &[("host", "localhost")], false);
+        check_at("http://localhost:1/", two, &[("host", "localhost:2")], false);
+        check_at("/", two, &[], false);
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Doors {
             return Err(Problem::new(Code::HeadTooLong, message));
         }
         match source {
-            Source::Tcp { local, .. } => origin::check(request.uri(), headers, local),
+            Source::Tcp { local, .. } => origin::check(request, local),
             Source::Control { uid } if uid != self.own_uid && uid != 0 => {
                 let message = format!("the control socket is not for uid {uid}");
                 Err(Problem::new(Code::AccountWrong, message))

@@ -2,6 +2,7 @@
 
 mod accept;
 mod connection;
+mod http2;
 mod pace;
 
 use std::io;

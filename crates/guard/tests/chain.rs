@@ -1,6 +1,6 @@
 //! What a policy may say, what it says of itself, and how a run goes on.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bakerst_guard::document::{Fault, Node};
 use bakerst_guard::{Answer, Facts, Mode, Policy, PolicySource, Registry, Step};

@@ -22,6 +22,12 @@ pub struct Limits {
     pub requests_max: usize,
     /// The most connections that are open at once.
     pub connections_max: usize,
+    /// The most requests at once on one connection over HTTP/2.
+    pub http2_streams_max: u32,
+    /// The most requests on such a connection that are taken back before they are answered.
+    pub http2_resets_max: usize,
+    /// The most bytes that such a connection may have sent before anybody has read them.
+    pub http2_window_bytes_max: u32,
     /// How long a client may take to send its headers.
     pub header_millis_max: u64,
     /// How long a client may take to send its body.
@@ -118,6 +124,9 @@ impl Default for Limits {
             sealed_input_bytes_max: 64 << 10,
             requests_max: 1024,
             connections_max: 4096,
+            http2_streams_max: 100,
+            http2_resets_max: 100,
+            http2_window_bytes_max: 1 << 20,
             header_millis_max: 5_000,
             body_millis_max: 10_000,
             wait_seconds_max: 600,

@@ -12,7 +12,8 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::connection;
+use super::connection::{self, Terms};
+use super::http2::Bounds;
 use super::pace::Patience;
 use crate::gateway::Gateway;
 use crate::mcp;
@@ -73,12 +74,14 @@ pub(super) fn seats(max: usize) -> Arc<Semaphore> {
 pub(super) struct Floor {
     loops: JoinSet<JoinSet<()>>,
     patience: Patience,
+    bounds: Bounds,
     stopping: watch::Receiver<bool>,
 }
 
 impl Floor {
     pub(super) fn new(limits: &Limits, stopping: watch::Receiver<bool>) -> Self {
-        Self { loops: JoinSet::new(), patience: Patience::new(limits), stopping }
+        let (patience, bounds) = (Patience::new(limits), Bounds::new(limits));
+        Self { loops: JoinSet::new(), patience, bounds, stopping }
     }
 
     /// Begins to take connections.
@@ -88,8 +91,8 @@ impl Floor {
         F: Fn(Source, Request<Body>) -> Fut + Clone + Send + Sync + Unpin + 'static,
         Fut: Future<Output = Response<Body>> + Send + 'static,
     {
-        let (patience, stopping) = (self.patience, self.stopping.clone());
-        self.loops.spawn(take(listener, answer, seats, patience, stopping));
+        let terms = Terms { patience: self.patience, bounds: self.bounds, seats };
+        self.loops.spawn(take(listener, answer, terms, self.stopping.clone()));
     }
 
     /// Begins to take wrappers.
@@ -121,8 +124,7 @@ impl Floor {
 async fn take<L, F, Fut>(
     listener: L,
     answer: F,
-    seats: Arc<Semaphore>,
-    patience: Patience,
+    terms: Terms,
     mut stopping: watch::Receiver<bool>,
 ) -> JoinSet<()>
 where
@@ -142,11 +144,11 @@ where
             tokio::time::sleep(REST).await;
             continue;
         };
-        match seats.clone().try_acquire_owned() {
+        match terms.seats.clone().try_acquire_owned() {
             Ok(seat) => {
-                let (answer, stopped) = (answer.clone(), stopped.clone());
+                let (answer, stopped, terms) = (answer.clone(), stopped.clone(), terms.clone());
                 connections.spawn(async move {
-                    connection::run(stream, source, answer, patience, stopped).await;
+                    connection::run(stream, source, answer, &terms, stopped).await;
                     drop(seat);
                 });
             }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,17 +14,18 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+use super::http2::{self, Bounds};
 use super::pace::{Deadline, Pace, Paced, Patience, paced};
 use crate::problem::Problem;
 use crate::source::Source;
 use crate::wire::ErrorAnswer;
 
 /// How much of a request is held in memory before somebody reads it.
-const BUFFER_BYTES_MAX: usize = 64 << 10;
+pub(super) const BUFFER_BYTES_MAX: usize = 64 << 10;
 /// How many headers a request may have.
-const HEADERS_MAX: usize = 200;
+pub(super) const HEADERS_MAX: usize = 200;
 /// How long it may take to tell somebody that they are turned away.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -33,6 +35,17 @@ enum End {
     Over,
     /// The other side took too long.
     TooSlow,
+    /// It was not begun yet: the other side speaks HTTP/2.
+    Newer,
+}
+
+/// What holds for every connection of a listener.
+#[derive(Clone)]
+pub(super) struct Terms {
+    pub(super) patience: Patience,
+    pub(super) bounds: Bounds,
+    /// How many connections there may be.
+    pub(super) seats: Arc<Semaphore>,
 }
 
 /// Answers requests until the other side has no more, is too slow, or the server stops.
@@ -40,7 +53,7 @@ pub(super) async fn run<S, F, Fut>(
     stream: S,
     source: Source,
     answer: F,
-    patience: Patience,
+    terms: &Terms,
     mut stopping: watch::Receiver<bool>,
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -49,7 +62,7 @@ pub(super) async fn run<S, F, Fut>(
 {
     let pace = Pace::new();
     let working = pace.clone();
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(|request: Request<Incoming>| {
         let pace = working.clone();
         pace.busy();
         let answered = answer(source, request.map(Body::new));
@@ -64,10 +77,11 @@ pub(super) async fn run<S, F, Fut>(
         .max_buf_size(BUFFER_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(stream, service);
-    let mut deadline = Deadline::new(pace, patience);
+    let mut deadline = Deadline::new(pace, terms.patience);
     let mut asked_to_stop = false;
     let end = loop {
         let step = poll_fn(|context| match connection.poll_without_shutdown(context) {
+            Poll::Ready(Err(error)) if error.is_parse_version_h2() => Poll::Ready(End::Newer),
             Poll::Ready(_) => Poll::Ready(End::Over),
             Poll::Pending => deadline.poll(context).map(|()| End::TooSlow),
         });
@@ -80,7 +94,13 @@ pub(super) async fn run<S, F, Fut>(
         }
     };
     let parts = connection.into_parts();
-    let mut stream = parts.io.into_inner().into_inner();
+    let stream = parts.io.into_inner();
+    if let End::Newer = end {
+        let stream = stream.again(parts.read_buf);
+        let bounds = (terms.patience, terms.bounds);
+        return http2::run(stream, source, &answer, bounds, &terms.seats, stopping).await;
+    }
+    let mut stream = stream.into_inner();
     match end {
         // Whoever has begun a request is told; whoever was idle knows by the connection's end.
         End::TooSlow if !parts.read_buf.is_empty() => {

@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 /// How long a connection may rest between two requests.
-const REST: Duration = Duration::from_secs(60);
+pub(super) const REST: Duration = Duration::from_secs(60);
 
 const IDLE: u64 = 0;
 const HEAD: u64 = 1;
@@ -36,6 +36,11 @@ pub(super) struct Patience {
 impl Patience {
     pub(super) fn new(limits: &Limits) -> Self {
         Self { head: Duration::from_millis(limits.header_millis_max) }
+    }
+
+    /// How long a client may take over a head.
+    pub(super) fn head(self) -> Duration {
+        self.head
     }
 }
 
@@ -140,20 +145,70 @@ impl Drop for Saying {
     }
 }
 
+/// What a connection that speaks HTTP/2 begins with.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// A stream that says when something was heard.
 pub(super) struct Paced<S> {
     stream: S,
     pace: Pace,
+    opening: Opening,
+}
+
+/// Where a stream is.
+enum Opening {
+    /// Nothing of it was read; or only these bytes, which do not tell yet which version they are of.
+    Fresh(Vec<u8>),
+    /// These were read before, and are read again.
+    Again(Bytes),
+    /// Past that, as almost always.
+    Past,
 }
 
 impl<S> Paced<S> {
     pub(super) fn new(stream: S, pace: Pace) -> Self {
-        Self { stream, pace }
+        Self { stream, pace, opening: Opening::Fresh(Vec::new()) }
+    }
+
+    /// The same stream, of which these bytes are read again.
+    pub(super) fn again(self, bytes: Bytes) -> Self {
+        Self { opening: Opening::Again(bytes), ..self }
     }
 
     pub(super) fn into_inner(self) -> S {
         self.stream
     }
+}
+
+impl<S: AsyncRead + Unpin> Paced<S> {
+    /// Reads the first bytes: so many that they tell which version of HTTP they are of.
+    fn poll_opening(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Opening::Fresh(held) = &mut self.opening else { return Poll::Ready(Ok(())) };
+        let before = buffer.filled().len();
+        loop {
+            if buffer.remaining() > held.len() {
+                buffer.put_slice(held);
+            }
+            let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+            let read = buffer.filled().get(before..).unwrap_or_default();
+            if polled.is_ready() && (read.len() == held.len() || !is_begun(read)) {
+                self.opening = Opening::Past;
+                return polled;
+            }
+            read.clone_into(held);
+            buffer.set_filled(before);
+            ready!(polled)?;
+        }
+    }
+}
+
+/// Whether this is how HTTP/2 begins, and not all of it.
+fn is_begun(read: &[u8]) -> bool {
+    read.len() < PREFACE.len() && PREFACE.starts_with(read)
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
@@ -163,9 +218,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        let this = &mut *self;
+        match &mut this.opening {
+            Opening::Past => ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?,
+            Opening::Fresh(_) => ready!(this.poll_opening(context, buffer))?,
+            Opening::Again(bytes) => {
+                buffer.put_slice(&bytes.split_to(bytes.len().min(buffer.remaining())));
+                if bytes.is_empty() {
+                    this.opening = Opening::Past;
+                }
+            }
+        }
         if buffer.filled().len() > before {
-            self.pace.heard();
+            this.pace.heard();
         }
         Poll::Ready(Ok(()))
     }

@@ -13,6 +13,7 @@ mod bad_input;
 mod before;
 mod control;
 mod conversations;
+mod http2;
 mod identity;
 mod issued;
 mod journal;

@@ -4,6 +4,7 @@ mod books;
 mod client;
 mod clock;
 mod custody;
+pub(crate) mod frames;
 mod program;
 mod upstream;
 mod vitals;

@@ -22,21 +22,32 @@ const STATELESS: &str = "2026-07-28";
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Way {
     /// Asked about before it is made, and handed in after.
-    Hook { socket: bool },
+    Hook { on: On },
     /// The MCP door over HTTP.
-    Http { revision: &'static str, events: bool },
+    Http { revision: &'static str, events: bool, on: On },
     /// The MCP door over a server's pipes.
     Pipes { revision: &'static str },
 }
 
+/// What HTTP goes over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum On {
+    Tcp,
+    Socket,
+    /// HTTP/2 over TCP.
+    Two,
+}
+
 impl Way {
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        let hooks = [false, true].map(|socket| Self::Hook { socket });
+        let hooks = [On::Tcp, On::Socket, On::Two].map(|on| Self::Hook { on });
         let revisions = || LEGACY.into_iter().chain([STATELESS]);
         // The first revision has another transport over HTTP, which is not built.
-        let http = revisions()
-            .skip(1)
-            .flat_map(|revision| [false, true].map(|events| Self::Http { revision, events }));
+        let http = revisions().skip(1).flat_map(|revision| {
+            let on_tcp = [false, true].map(|events| Self::Http { revision, events, on: On::Tcp });
+            let newer = Self::Http { revision, events: revision == STATELESS, on: On::Two };
+            on_tcp.into_iter().chain([newer])
+        });
         hooks.into_iter().chain(http).chain(revisions().map(|revision| Self::Pipes { revision }))
     }
 
@@ -105,12 +116,11 @@ impl Street {
             }
         };
         let line = match way {
-            Way::Hook { socket: true } => {
-                Line::Http(Client::unix(&self.house.hook, Some(&token)).await)
-            }
-            Way::Hook { socket: false } | Way::Http { .. } => {
-                Line::Http(Client::tcp(self.house.address, Some(&token)).await)
-            }
+            Way::Hook { on } | Way::Http { on, .. } => Line::Http(match on {
+                On::Tcp => Client::tcp(self.house.address, Some(&token)).await,
+                On::Socket => Client::unix(&self.house.hook, Some(&token)).await,
+                On::Two => Client::two(self.house.address, Some(&token)).await,
+            }),
             Way::Pipes { revision } => {
                 let mut hello = json!({ "server": "files", "conversation": conversation });
                 hello

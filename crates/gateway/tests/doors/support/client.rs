@@ -3,6 +3,12 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use axum::body::Bytes;
+use axum::http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
@@ -11,9 +17,17 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 pub(crate) struct Client {
-    stream: Box<dyn Stream>,
+    wire: Wire,
     token: Option<String>,
     left_over: Vec<u8>,
+}
+
+/// What requests go over.
+enum Wire {
+    /// One after another, as the bytes that a test makes of them.
+    One(Box<dyn Stream>),
+    /// HTTP/2.
+    Two(SendRequest<Full<Bytes>>),
 }
 
 /// An answer.
@@ -38,6 +52,15 @@ impl Reply {
         format!("{} {}", self.status, self.field("code").as_str().unwrap_or("-"))
     }
 
+    async fn of(response: Response<Incoming>) -> Self {
+        let status = response.status().as_u16();
+        let lines = response.headers().iter();
+        let lines = lines.map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()));
+        let head = lines.collect();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        Self { status, head, text: String::from_utf8(body.into()).unwrap() }
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(there, _)| there.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -57,6 +80,25 @@ pub(crate) fn request(line: &str, token: Option<&str>, headers: &str, body: &[u8
     bytes
 }
 
+/// The same over HTTP/2.
+fn request_two(
+    line: &str,
+    token: Option<&str>,
+    headers: &str,
+    body: &[u8],
+) -> Request<Full<Bytes>> {
+    let (method, path) = line.split_once(' ').unwrap();
+    let mut request = Request::builder().method(method).uri(format!("http://localhost{path}"));
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    for line in headers.lines() {
+        let (name, value) = line.split_once(": ").unwrap();
+        request = request.header(name, value);
+    }
+    request.body(Full::new(Bytes::copy_from_slice(body))).unwrap()
+}
+
 impl Client {
     pub(crate) async fn tcp(address: SocketAddr, token: Option<&str>) -> Self {
         Self::over(TcpStream::connect(address).await.unwrap(), token)
@@ -68,7 +110,39 @@ impl Client {
 
     fn over(stream: impl Stream + 'static, token: Option<&str>) -> Self {
         let token = token.map(str::to_owned);
-        Self { stream: Box::new(stream), token, left_over: Vec::new() }
+        Self { wire: Wire::One(Box::new(stream)), token, left_over: Vec::new() }
+    }
+
+    /// Somebody who speaks HTTP/2.
+    pub(crate) async fn two(address: SocketAddr, token: Option<&str>) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self::two_over(stream, token).await
+    }
+
+    /// The same over a Unix socket.
+    pub(crate) async fn two_unix(path: &Path, token: Option<&str>) -> Self {
+        Self::two_over(UnixStream::connect(path).await.unwrap(), token).await
+    }
+
+    async fn two_over(stream: impl Stream + 'static, token: Option<&str>) -> Self {
+        let (executor, stream) = (TokioExecutor::new(), TokioIo::new(stream));
+        let (sender, connection) = http2::handshake(executor, stream).await.unwrap();
+        tokio::spawn(connection);
+        let token = token.map(str::to_owned);
+        Self { wire: Wire::Two(sender), token, left_over: Vec::new() }
+    }
+
+    /// Another one on the same connection, which must be one over HTTP/2.
+    pub(crate) fn beside(&self) -> Self {
+        let Wire::Two(sender) = &self.wire else { panic!("this connection is not shared") };
+        let wire = Wire::Two(sender.clone());
+        Self { wire, token: self.token.clone(), left_over: Vec::new() }
+    }
+
+    /// Whether its connection over HTTP/2 has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(&self.wire, Wire::Two(sender) if sender.is_closed())
     }
 
     pub(crate) fn with_token(self, token: &str) -> Self {
@@ -93,21 +167,32 @@ impl Client {
     }
 
     pub(crate) async fn exchange(&mut self, line: &str, headers: &str, body: &[u8]) -> Reply {
+        if let Wire::Two(sender) = &mut self.wire {
+            let request = request_two(line, self.token.as_deref(), headers, body);
+            return Reply::of(sender.send_request(request).await.unwrap()).await;
+        }
         let bytes = request(line, self.token.as_deref(), headers, body);
         self.send(&bytes).await;
         self.reply().await
     }
 
+    fn stream(&mut self) -> &mut dyn Stream {
+        match &mut self.wire {
+            Wire::One(stream) => stream,
+            Wire::Two(_) => panic!("HTTP/2 has no bytes of its own making"),
+        }
+    }
+
     /// Sends bytes as they are; a server that has stopped listening is no fault of the test's.
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).await.ok();
+        self.stream().write_all(bytes).await.ok();
     }
 
     /// Waits until this much of an answer has come.
     pub(crate) async fn until(&mut self, word: &str) {
         let mut chunk = vec![0; 64 << 10];
         while !String::from_utf8_lossy(&self.left_over).contains(word) {
-            let read = self.stream.read(&mut chunk).await.unwrap_or(0);
+            let read = self.stream().read(&mut chunk).await.unwrap_or(0);
             let said = String::from_utf8_lossy(&self.left_over);
             assert!(read > 0, "the connection ended without `{word}`: {said}");
             self.left_over.extend_from_slice(&chunk[..read]);
@@ -130,7 +215,7 @@ impl Client {
                 return messages;
             }
             let mut chunk = vec![0; 64 << 10];
-            let read = self.stream.read(&mut chunk).await.unwrap_or(0);
+            let read = self.stream().read(&mut chunk).await.unwrap_or(0);
             assert!(read > 0, "the stream ended: {text}");
             self.left_over.extend_from_slice(&chunk[..read]);
         }
@@ -145,7 +230,7 @@ impl Client {
                 return Some(reply);
             }
             let mut chunk = vec![0; 64 << 10];
-            let read = self.stream.read(&mut chunk).await.unwrap_or(0);
+            let read = self.stream().read(&mut chunk).await.unwrap_or(0);
             if read == 0 {
                 assert!(bytes.is_empty(), "half an answer: {}", String::from_utf8_lossy(&bytes));
                 return None;
