@@ -13,6 +13,8 @@ const META = "io.modelcontextprotocol/";
 const INFO = { name: "conformance-fixture", version: "1.0.0" };
 const LOCAL = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
 const BODY_BYTES_MAX = 4 << 20;
+/** Which revisions it speaks (those with sessions, the one without, or all), and how long lists may be kept. */
+const { ERA = "both", TTL = "1000" } = process.env;
 
 const sessions = new Map();
 const listeners = new Set();
@@ -141,7 +143,7 @@ const CACHED = ["tools/list", "prompts/list", "resources/list", "resources/templ
 
 /** A result as the newest revision wants it. */
 const completed = (method, result) => {
-  const hints = CACHED.includes(method) ? { ttlMs: 1000, cacheScope: "private" } : {};
+  const hints = CACHED.includes(method) ? { ttlMs: Number(TTL), cacheScope: "private" } : {};
   const meta = { ...result._meta, [`${META}serverInfo`]: INFO };
   return { resultType: "complete", ...hints, ...result, _meta: meta };
 };
@@ -180,6 +182,7 @@ const checkModern = ({ headers }, { method, params }) => {
 };
 
 const isModern = ({ headers }, { method, params }) =>
+  ERA === "modern" ||
   headers["mcp-protocol-version"] === MODERN || method === "server/discover" || params?._meta?.[`${META}protocolVersion`] !== undefined;
 
 const initialize = (exchange) => {
@@ -201,7 +204,7 @@ const settle = (session, { id, result, error }) => {
 
 const post = async (request, response, message) => {
   const isRequest = message.method !== undefined && message.id !== undefined;
-  if (isRequest && isModern(request, message)) {
+  if (isRequest && ERA !== "legacy" && isModern(request, message)) {
     const exchange = new Exchange(response, message, true);
     return work(exchange, { ...modern, ...checked(request, message) });
   }

@@ -47,13 +47,17 @@ pub(crate) fn test(steps: &mut Steps) {
 
 type NodeStep = fn(&Node, &mut Tally) -> Result<()>;
 
-const NODE_STEPS: [(&str, NodeStep); 5] = [
+const NODE_STEPS: [(&str, NodeStep); 6] = [
     ("MCP: conformance suite against a server, direct and through the gateway", suite::servers),
     ("MCP: conformance suite against a client, direct and through the gateway", suite::clients),
     ("MCP: server-everything and server-filesystem, bare and wrapped", everyday::wrapped),
     (
         "MCP: a client of the official TypeScript SDK, before a server and through the gateway",
         everyday::typescript,
+    ),
+    (
+        "MCP: a client of the official TypeScript SDK, and servers of other revisions than its own",
+        everyday::across,
     ),
     ("MCP: a client of rmcp, before a server and through the gateway", everyday::rmcp),
 ];

@@ -5,7 +5,6 @@
 #![forbid(unsafe_code)]
 
 mod bench;
-mod children;
 mod cli;
 mod clients;
 mod clock;

@@ -5,6 +5,7 @@
 //! [`relay`] says what becomes of each message, whichever way it came; [`http`] brings messages
 //! to servers over HTTP, [`link`] over the pipes of a server that the client starts.
 
+mod aggregate;
 mod answer;
 mod core;
 mod eras;
@@ -22,6 +23,7 @@ mod screening;
 mod session;
 pub mod sse;
 mod upstream;
+mod visitor;
 mod waiting;
 
 pub(crate) use http::{Door, Visit, serve};

@@ -130,10 +130,6 @@ actions! {
     TokenCreated = Admin "admin.token_created",
     /// A token was withdrawn.
     TokenRevoked = Admin "admin.token_revoked",
-    /// A secret was sealed, in place of what had its name before.
-    SecretUpdated = Secret "secret.updated",
-    /// A sealed secret was forgotten.
-    SecretRemoved = Secret "secret.removed",
     /// A tool is not, or no longer, what was approved.
     ToolDrift = Policy "policy.tool_drift",
     /// Somebody read the log.
@@ -162,6 +158,10 @@ actions! {
     SinkStopped = System "system.sink_stopped",
     /// A log system takes records again.
     SinkResumed = System "system.sink_resumed",
+    /// A server of tools does not answer.
+    ServerSilent = System "system.server_silent",
+    /// A server of tools answers again.
+    ServerBack = System "system.server_back",
     /// Something leaves calls less guarded than usual.
     SystemAlarm = System "system.alarm",
 }

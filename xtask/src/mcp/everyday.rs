@@ -91,13 +91,32 @@ pub(super) fn typescript(node: &Node, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// Runs a client against the fixture directly and through the gateway.
-fn before_the_fixture(
-    node: &Node,
-    name: &str,
-    client: impl Fn() -> Command,
-    tally: &mut Tally,
-) -> Result<()> {
+/// A client of the official TypeScript SDK before a server that speaks none of its revisions: it
+/// sees what it would see of one that does.
+pub(super) fn across(node: &Node, tally: &mut Tally) -> Result<()> {
+    for (mode, era) in [("legacy", "modern"), ("auto", "legacy")] {
+        let server = |era: &str| {
+            let mut server = node.run("server.mjs");
+            server.env("ERA", era).env("TTL", "0");
+            Running::start(server)
+        };
+        let (own, other) = (server("both")?, server(era)?);
+        let gateway = Gateway::before(node, &other.line, "across")?;
+        let client = |address: &str| {
+            let mut client = node.run("sdk.mjs");
+            client.arg(address).env("MODE", mode).env("CALLS", fixture_calls());
+            client
+        };
+        let mut through = client(&gateway.url);
+        through.env("TOKEN", &gateway.token);
+        let name = format!("the TypeScript SDK, {mode}, and a server that is {era} only");
+        same(&name, client(&own.line), through, tally)?;
+    }
+    Ok(())
+}
+
+/// What clients ask of the fixture.
+fn fixture_calls() -> String {
     let calls = json!([
         { "name": "test_simple_text" },
         { "name": "test_image_content" },
@@ -108,11 +127,21 @@ fn before_the_fixture(
         { "uri": "test://template/7/data" },
         { "prompt": true, "name": "test_prompt_with_arguments", "arguments": { "arg1": "a", "arg2": "b" } },
     ]);
+    calls.to_string()
+}
+
+/// Runs a client against the fixture directly and through the gateway.
+fn before_the_fixture(
+    node: &Node,
+    name: &str,
+    client: impl Fn() -> Command,
+    tally: &mut Tally,
+) -> Result<()> {
     let server = Running::start(node.run("server.mjs"))?;
     let gateway = Gateway::before(node, &server.line, "clients")?;
     let (mut direct, mut through) = (client(), client());
-    direct.arg(&server.line).env("CALLS", calls.to_string());
-    through.arg(&gateway.url).env("TOKEN", &gateway.token).env("CALLS", calls.to_string());
+    direct.arg(&server.line).env("CALLS", fixture_calls());
+    through.arg(&gateway.url).env("TOKEN", &gateway.token).env("CALLS", fixture_calls());
     same(name, direct, through, tally)
 }
 

@@ -11,6 +11,7 @@ use bakerst_model::{Code, ConversationId, Escaped};
 use http_body_util::BodyExt as _;
 use tokio::sync::Notify;
 
+use super::aggregate::{self, names::Aliases};
 use super::answer;
 use super::core::Core;
 use super::eras::crossing::Crossing;
@@ -30,6 +31,7 @@ use super::screening::{Boards, Shown};
 use super::session::{Owner, Seal};
 use super::sse::{Event, Events};
 use super::upstream::{FromServer, McpServers, Outgoing, SESSION, check_mirrored};
+use super::visitor::Visitor;
 use super::waiting::{PULSE, Pulse};
 use crate::gateway::Gateway;
 use crate::identity::Caller;
@@ -60,6 +62,8 @@ pub(crate) struct Door {
     pub(super) standing: Standing,
     /// Which parameters servers want to see in headers.
     pub(super) parameters: Parameters,
+    /// How servers are called where all have one address.
+    pub(super) aliases: Aliases,
 }
 
 /// Whose request it is, in which session, and what it is known by: two clients of one credential
@@ -73,7 +77,7 @@ pub(crate) struct Visit {
     pub(crate) path: &'static str,
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
-    /// The name of the server.
+    /// The name of the server; none for all of them.
     pub(crate) server: String,
     pub(crate) body: Bytes,
 }
@@ -84,14 +88,14 @@ pub(crate) struct Way {
     pub(super) door: Arc<Door>,
     pub(super) relay: Relay,
     pub(super) owner: Owner,
-    method: Method,
+    pub(super) method: Method,
     pub(super) headers: HeaderMap,
     /// The server's own name of the session.
-    session: Option<String>,
+    pub(super) session: Option<String>,
 }
 
 /// What the name of a session stands for.
-enum Session {
+pub(super) enum Session {
     /// Under this name the server knows it.
     Servers(String),
     /// It is ours: the server has none.
@@ -118,6 +122,7 @@ impl Door {
         let known = servers.names().map(|name| (name.clone(), servers.stated(name)));
         Ok(Self {
             knowledge: Knowledge::of_all(known),
+            aliases: Aliases::of(servers.names()),
             servers: Arc::new(servers),
             seal: Seal::draw()?,
             waiting,
@@ -131,7 +136,7 @@ impl Door {
     }
 
     /// What the name of a session stands for, if it is this owner's.
-    fn session(&self, name: &str, owner: &Owner) -> Option<Session> {
+    pub(super) fn session(&self, name: &str, owner: &Owner) -> Option<Session> {
         if let Ok(servers) = self.seal.open(name, owner) {
             return Some(Session::Servers(servers));
         }
@@ -139,7 +144,7 @@ impl Door {
         Stated::opened(&ours).map(Session::Ours)
     }
 
-    fn shown(&self, owner: &Owner) -> Arc<Shown> {
+    pub(super) fn shown(&self, owner: &Owner) -> Arc<Shown> {
         self.shown.of(owner)
     }
 
@@ -152,6 +157,12 @@ impl Door {
 pub(crate) async fn serve(visit: Visit) -> Result<Response<Body>, Problem> {
     let Visit { gateway, caller, path, method, headers, server, body } = visit;
     let door = gateway.mcp().ok_or_else(|| no_such(&server))?;
+    if server.is_empty() {
+        let conversation = conversation(&headers, &caller)?;
+        let visitor =
+            Visitor { door, gateway, caller, conversation, path, headers, in_rounds: true };
+        return Ok(aggregate::serve(visitor, method, &body).await);
+    }
     let server = door.servers.name(&server).ok_or_else(|| no_such(&server))?;
     let principal = &caller.principal;
     let agent = principal.agent.as_ref().map_or("", |agent| agent.as_str());
@@ -541,7 +552,7 @@ fn silent_error(awaited: &Awaited, silent: &super::upstream::Silent) -> String {
     answer::error(Some(&awaited.id), answer::INTERNAL, &silent.to_string(), silent.code())
 }
 
-fn no_such_session() -> Response<Body> {
+pub(super) fn no_such_session() -> Response<Body> {
     let words = "there is no such session, begin a new one";
     let error = answer::error(None, answer::INVALID_REQUEST, words, None);
     whole(StatusCode::NOT_FOUND, error)

@@ -24,6 +24,7 @@ const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 pub(super) struct Gone;
 
 /// The sending end.
+#[derive(Default)]
 pub(super) struct Outlet {
     head: Option<oneshot::Sender<Response<Body>>>,
     events: Option<mpsc::Sender<Bytes>>,
@@ -33,22 +34,20 @@ pub(super) struct Outlet {
     retry_after: Option<u64>,
     /// Told once the client takes its request back.
     taken_back: Option<Arc<Notify>>,
+    /// Whether nobody listens at all.
+    is_deaf: bool,
 }
 
 impl Outlet {
     /// An outlet, and where its answer comes out.
     pub(super) fn new() -> (Self, oneshot::Receiver<Response<Body>>) {
         let (head, answer) = oneshot::channel();
-        (
-            Self {
-                head: Some(head),
-                events: None,
-                session: None,
-                retry_after: None,
-                taken_back: None,
-            },
-            answer,
-        )
+        (Self { head: Some(head), ..Self::default() }, answer)
+    }
+
+    /// An outlet that nobody listens to, and that stays open.
+    pub(super) fn deaf() -> Self {
+        Self { is_deaf: true, ..Self::default() }
     }
 
     /// Has it end as well once this is told.
@@ -91,7 +90,7 @@ impl Outlet {
 
     /// Begins a stream of events, unless it has begun.
     pub(super) fn stream(&mut self) -> Result<(), Gone> {
-        if self.is_stream() {
+        if self.is_stream() || self.is_deaf {
             return Ok(());
         }
         let (events, coming) = mpsc::channel(EVENTS_MAX);
@@ -122,6 +121,7 @@ impl Outlet {
             match (&mut self.head, &self.events) {
                 (_, Some(events)) => events.closed().await,
                 (Some(head), None) => head.closed().await,
+                (None, None) if self.is_deaf => std::future::pending().await,
                 (None, None) => {}
             }
         };
@@ -135,6 +135,9 @@ impl Outlet {
     }
 
     async fn send(&self, text: String) -> Result<(), Gone> {
+        if self.is_deaf {
+            return Ok(());
+        }
         let events = self.events.as_ref().ok_or(Gone)?;
         events.send(text.into()).await.map_err(|_| Gone)
     }

@@ -14,6 +14,8 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 
 /// The longest name of a session that a server may give.
 const UPSTREAM_BYTES_MAX: usize = 1024;
+/// The longest text that is sealed.
+const SEALED_BYTES_MAX: usize = 16 << 10;
 const NONCE_BYTES: usize = 24;
 
 /// A name that is none of ours, or not this caller's.
@@ -48,9 +50,17 @@ impl Seal {
         if upstream.len() > UPSTREAM_BYTES_MAX {
             return Err(Unsealed);
         }
+        self.seal(upstream, owner)
+    }
+
+    /// Seals what this owner alone is to bring back.
+    pub(crate) fn seal(&self, text: &str, owner: &Owner) -> Result<String, Unsealed> {
+        if text.len() > SEALED_BYTES_MAX {
+            return Err(Unsealed);
+        }
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|_| Unsealed)?;
-        let payload = Payload { msg: upstream.as_bytes(), aad: &owner.0 };
+        let payload = Payload { msg: text.as_bytes(), aad: &owner.0 };
         let sealed = self.0.encrypt(&XNonce::from(nonce), payload).map_err(|_| Unsealed)?;
         Ok(nonce.iter().chain(&sealed).map(|byte| format!("{byte:02x}")).collect())
     }
@@ -92,7 +102,7 @@ impl Owner {
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    const BYTES_MAX: usize = UPSTREAM_BYTES_MAX * 2 + 1024;
+    const BYTES_MAX: usize = SEALED_BYTES_MAX + 1024;
     if text.len() > BYTES_MAX * 2 || !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;
     }

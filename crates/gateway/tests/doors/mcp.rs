@@ -1,5 +1,6 @@
 //! The MCP door: what reaches a server, what comes back, and what never does.
 
+mod aggregate;
 mod duplex;
 mod eras;
 mod faults;

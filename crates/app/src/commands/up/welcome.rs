@@ -27,6 +27,10 @@ pub(super) fn say(serving: &Serving, json: bool) {
     let policy = serving.gateway.policy();
     print::line(format!("{} {}", style.bold("Baker Street"), style.green("guards")));
     row("hooks", &format!("http://{}/v1/guard/before, /after, /audit", serving.address));
+    if serving.config.gateway.has_servers() {
+        let address = serving.address;
+        row("mcp", &format!("http://{address}/mcp (all servers), /mcp/SERVER (one)"));
+    }
     if let Some(socket) = &serving.socket {
         row("socket", &socket.display().to_string());
     }
@@ -59,6 +63,13 @@ fn snippets(serving: &Serving, token: &str) {
          -H 'content-type: application/json' \\\n  \
          -d '{{\"conversationId\":\"c1\",\"toolName\":\"timezone_lookup\",\"toolInput\":{{\"city\":\"Tokyo\"}}}}'"
     ));
+    if serving.config.gateway.has_servers() {
+        print::line(style.dim("\nIn an MCP client's configuration:"));
+        print::line(format!(
+            "{{ \"mcpServers\": {{ \"bakerst\": {{ \"type\": \"http\", \"url\": \"http://{address}/mcp\",\n  \
+             \"headers\": {{ \"Authorization\": \"Bearer {token}\" }} }} }} }}"
+        ));
+    }
     print::line(style.dim("\nIn an application, before every tool call (TypeScript):"));
     print::line(format!(
         "const guard = async (ctx) => (await fetch('http://{address}/v1/guard/before?wait=60s', {{\n  \

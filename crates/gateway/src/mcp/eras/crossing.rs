@@ -10,9 +10,9 @@ use super::super::relay::{Cleared, is_stateless};
 use super::asking::Made;
 use super::downward::Declared;
 use super::knowledge::{Speaks, is_bewildered};
+use super::old_client;
 use super::upward::Stated;
 use super::words::{Answer, answer as taken_apart};
-use super::{old_client, streams};
 
 /// What becomes of a request that its server has not taken.
 pub(crate) enum Crossing {
@@ -60,20 +60,9 @@ impl Way {
         &self,
         text: &str,
         cleared: Option<Cleared>,
-        mut outlet: Outlet,
+        outlet: Outlet,
     ) -> Result<(), Gone> {
-        let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(text) else {
-            return Ok(());
-        };
-        if request.method() == "subscriptions/listen" {
-            let core = Core::One(Box::new(self.clone()));
-            return streams::serve(&core, text, outlet).await;
-        }
-        let asked = self.modern(text, cleared, &mut outlet).await?;
-        if let Some(seconds) = asked.retry_after {
-            outlet.retry_after(seconds);
-        }
-        outlet.finish(asked.status, asked.text).await
+        Core::One(Box::new(self.clone())).carry(text, cleared, outlet).await
     }
 
     /// Begins a session of ours for a client whose server has none.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use axum::http::StatusCode;
 
@@ -32,6 +32,8 @@ struct Known {
     speaks: AtomicU8,
     /// The configuration says so, and knows better than we do.
     stated: bool,
+    /// Whether it was found silent when it was asked last.
+    silent: AtomicBool,
 }
 
 impl Knowledge {
@@ -43,7 +45,14 @@ impl Knowledge {
                 Some(stated) if stated.is_stateless() => 2,
                 Some(_) => 1,
             };
-            (server, Known { speaks: AtomicU8::new(speaks), stated: stated.is_some() })
+            (
+                server,
+                Known {
+                    speaks: AtomicU8::new(speaks),
+                    stated: stated.is_some(),
+                    silent: AtomicBool::new(false),
+                },
+            )
         });
         Self(known.collect())
     }
@@ -55,6 +64,12 @@ impl Knowledge {
             Some(2) => Speaks::New,
             _ => Speaks::AsAsked,
         }
+    }
+
+    /// Learns whether a server is silent, and whether that is news.
+    pub(crate) fn turned_silent(&self, server: &str, is_silent: bool) -> bool {
+        let known = self.0.get(server);
+        known.is_some_and(|known| known.silent.swap(is_silent, Ordering::Relaxed) != is_silent)
     }
 
     /// Learns what a server speaks, or that what was known is so no more.

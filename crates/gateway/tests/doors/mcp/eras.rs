@@ -15,39 +15,39 @@ use tokio::sync::mpsc;
 use super::{JSON, LEGACY, call, echoed, fate, messages, modern};
 use crate::support::{Client, House, Plan, Reply, Seen, Upstream, said, streaming};
 
-const META: &str = "io.modelcontextprotocol/";
-const OFFERS: &str =
+pub(super) const META: &str = "io.modelcontextprotocol/";
+pub(super) const OFFERS: &str =
     r#"{"tools":{"listChanged":true},"resources":{"subscribe":true},"logging":{}}"#;
 
 /// Lets servers ask people and use models.
-const ASKING: &str =
+pub(super) const ASKING: &str =
     "  elicitation/create: { risk: read, schema: { type: object } }\n  timezone_lookup:";
 
 /// What a server is told beside its calls, and may say by itself.
 #[derive(Clone, Default)]
-struct Wire {
+pub(super) struct Wire {
     /// The stream that was opened last.
     stream: Arc<Mutex<Option<mpsc::UnboundedSender<Value>>>>,
     sessions: Arc<AtomicUsize>,
 }
 
 impl Wire {
-    fn open(&self) -> Response<Body> {
+    pub(super) fn open(&self) -> Response<Body> {
         let (said, response) = streaming();
         *self.stream.lock().unwrap() = Some(said);
         response
     }
 
-    fn say(&self, message: Value) {
+    pub(super) fn say(&self, message: Value) {
         self.stream.lock().unwrap().as_ref().unwrap().send(message).unwrap();
     }
 
-    fn close(&self) {
+    pub(super) fn close(&self) {
         self.stream.lock().unwrap().take();
     }
 }
 
-fn answer(seen: &Seen, result: &Value) -> Response<Body> {
+pub(super) fn answer(seen: &Seen, result: &Value) -> Response<Body> {
     let id = seen.message()["id"].clone();
     said(200, JSON, json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string())
 }
@@ -58,7 +58,7 @@ fn refuse(status: u16, id: &Value, code: i64) -> Response<Body> {
 }
 
 /// A server that speaks 2025-06-18 and 2025-11-25 and nothing else, to the letter.
-async fn old_server(
+pub(super) async fn old_server(
     wire: Wire,
     work: impl Fn(&Seen) -> Option<Response<Body>> + Send + Sync + 'static,
 ) -> Upstream {
@@ -97,7 +97,7 @@ async fn old_server(
 }
 
 /// A server that speaks 2026-07-28 and nothing else, to the letter.
-async fn new_server(
+pub(super) async fn new_server(
     wire: Wire,
     work: impl Fn(&Seen) -> Option<Response<Body>> + Send + Sync + 'static,
 ) -> Upstream {
@@ -143,25 +143,52 @@ async fn new_server(
     .await
 }
 
-fn nothing(_: &Seen) -> Option<Response<Body>> {
+/// Asks the client for something in the middle of a call, on its stream, and answers with what it
+/// was told.
+pub(super) fn asking(
+    wire: &Wire,
+) -> impl Fn(&Seen) -> Option<Response<Body>> + Send + Sync + use<> {
+    let wire = wire.clone();
+    move |seen| {
+        let message = seen.message();
+        if message["method"] == "tools/call" {
+            let response = wire.open();
+            let params = json!({ "message": "which?", "requestedSchema": { "type": "object", "properties": {} } });
+            wire.say(json!({ "jsonrpc": "2.0", "id": "q-1", "method": "elicitation/create", "params": params }));
+            return Some(response);
+        }
+        if message["id"] == "q-1" {
+            let told = match message["error"].is_object() {
+                true => &message["error"]["code"],
+                false => &message["result"]["content"],
+            };
+            let content = json!([{ "type": "text", "text": told.to_string() }]);
+            wire.say(json!({ "jsonrpc": "2.0", "id": 1, "result": { "content": content } }));
+            wire.close();
+        }
+        None
+    }
+}
+
+pub(super) fn nothing(_: &Seen) -> Option<Response<Body>> {
     None
 }
 
 /// The calls that reached a server.
-fn calls(server: &Upstream) -> Vec<Value> {
+pub(super) fn calls(server: &Upstream) -> Vec<Value> {
     let seen = server.seen().into_iter().map(|seen| seen.message());
     seen.filter(|message| message["method"] == "tools/call").collect()
 }
 
 /// A client of 2025-06-18, in its session.
-struct Old {
-    client: Client,
+pub(super) struct Old {
+    pub(super) client: Client,
     headers: String,
-    hello: Value,
+    pub(super) hello: Value,
 }
 
 impl Old {
-    async fn begin(house: &House, path: &str, capabilities: &Value) -> Self {
+    pub(super) async fn begin(house: &House, path: &str, capabilities: &Value) -> Self {
         let headers = LEGACY.replace("2025-11-25", "2025-06-18");
         let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
             "protocolVersion": "2025-06-18", "capabilities": capabilities, "clientInfo": { "name": "old", "version": "1" },
@@ -178,17 +205,17 @@ impl Old {
     }
 
     /// Another connection in the same session.
-    async fn beside(&self, house: &House) -> Self {
+    pub(super) async fn beside(&self, house: &House) -> Self {
         Self { client: house.tcp().await, headers: self.headers.clone(), hello: Value::Null }
     }
 
-    async fn post(&mut self, path: &str, message: &Value) -> Reply {
+    pub(super) async fn post(&mut self, path: &str, message: &Value) -> Reply {
         let text = message.to_string();
         self.client.exchange(&format!("POST {path}"), &self.headers, text.as_bytes()).await
     }
 
     /// Sends something, and waits for nothing.
-    async fn send(&mut self, house: &House, line: &str, message: &Value) {
+    pub(super) async fn send(&mut self, house: &House, line: &str, message: &Value) {
         let text = if message.is_null() { String::new() } else { message.to_string() };
         let bytes =
             crate::support::request(line, Some(&house.agent), &self.headers, text.as_bytes());
@@ -203,7 +230,7 @@ impl Old {
 }
 
 /// A request of the newest revision, whole.
-fn new_request(method: &str, params: &Value, capabilities: &Value) -> (Value, String) {
+pub(super) fn new_request(method: &str, params: &Value, capabilities: &Value) -> (Value, String) {
     let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
     let (mut message, mut headers) = modern(message);
     message["params"]["_meta"][format!("{META}clientCapabilities")] = capabilities.clone();
@@ -218,7 +245,7 @@ async fn ask_new(house: &House, method: &str, params: &Value) -> Reply {
     super::post(&mut house.tcp().await, &headers, &message).await
 }
 
-fn last(reply: &Reply) -> Value {
+pub(super) fn last(reply: &Reply) -> Value {
     messages(reply).pop().unwrap_or_else(|| reply.json())
 }
 

@@ -74,31 +74,6 @@ async fn a_session_that_its_server_has_lost_begins_anew() {
     assert_eq!(house.journal.of(&bakerst_model::Action::ToolAllowed).len(), 2);
 }
 
-/// Asks the client for something in the middle of a call, on its stream, and answers with what it
-/// was told.
-fn asking(wire: &Wire) -> impl Fn(&Seen) -> Option<Response<Body>> + Send + Sync + use<> {
-    let wire = wire.clone();
-    move |seen| {
-        let message = seen.message();
-        if message["method"] == "tools/call" {
-            let response = wire.open();
-            let params = json!({ "message": "which?", "requestedSchema": { "type": "object", "properties": {} } });
-            wire.say(json!({ "jsonrpc": "2.0", "id": "q-1", "method": "elicitation/create", "params": params }));
-            return Some(response);
-        }
-        if message["id"] == "q-1" {
-            let told = match message["error"].is_object() {
-                true => &message["error"]["code"],
-                false => &message["result"]["content"],
-            };
-            let content = json!([{ "type": "text", "text": told.to_string() }]);
-            wire.say(json!({ "jsonrpc": "2.0", "id": 1, "result": { "content": content } }));
-            wire.close();
-        }
-        None
-    }
-}
-
 /// A server that asks, and what the first call comes to.
 async fn asked(plan: Plan, capabilities: &Value) -> (House, Upstream, Value) {
     let (wire, house) = (Wire::default(), plan.open().await);
