@@ -1,6 +1,6 @@
 // A client that does what the suite's client scenarios ask for: by the official SDK under the
 // revisions with sessions, and by itself under the one that the SDK does not speak. The suite hands
-// it the address of a server; `TOKEN` is sent along where it is set.
+// it the address of a server; `TOKEN` or `BEARER` is sent along where it is set.
 
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
@@ -9,9 +9,17 @@ import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 const META = "io.modelcontextprotocol/";
 const INFO = { name: "conformance-client", version: "1.0.0" };
 const url = new URL(process.argv.at(-1));
-const { MCP_CONFORMANCE_SCENARIO: scenario, MCP_CONFORMANCE_PROTOCOL_VERSION: version, MCP_CONFORMANCE_CONTEXT, TOKEN } = process.env;
+const { MCP_CONFORMANCE_SCENARIO: scenario, MCP_CONFORMANCE_PROTOCOL_VERSION: version, MCP_CONFORMANCE_CONTEXT } = process.env;
+const token = process.env.TOKEN || process.env.BEARER;
 const context = JSON.parse(MCP_CONFORMANCE_CONTEXT ?? "{}");
-const authorization = TOKEN ? { authorization: `Bearer ${TOKEN}` } : {};
+const authorization = token ? { authorization: `Bearer ${token}` } : {};
+
+/** What to call a tool with. In one scenario it is another tool's schema, as it came. */
+const input = (name, tools) => {
+  if (name === "add_numbers") return { a: 5, b: 3 };
+  const schema = tools.find((tool) => tool.name === "json_schema_2020_12_tool")?.inputSchema;
+  return name === "json_schema_echo" && schema ? { schema } : undefined;
+};
 
 /** The revisions with sessions. */
 const legacy = async () => {
@@ -22,7 +30,7 @@ const legacy = async () => {
   await client.connect(transport);
   const { tools } = await client.listTools();
   for (const { name } of tools) {
-    await client.callTool({ name, arguments: name === "add_numbers" ? { a: 5, b: 3 } : {} });
+    await client.callTool({ name, arguments: input(name, tools) ?? {} });
   }
   await client.close();
 };
@@ -113,8 +121,8 @@ const modern = async () => {
   const called = scenario === "json-schema-ref-no-deref" ? [] : tools.filter(isValid);
   for (const tool of called) {
     const calls = context.toolCalls?.filter(({ name }) => name === tool.name) ?? [];
-    const inputs = calls.length ? calls.map((call) => call.arguments) : [tool.name === "add_numbers" ? { a: 5, b: 3 } : { region: "us-west1" }];
-    for (const input of inputs) await client.call(tool, input);
+    const inputs = calls.length ? calls.map((call) => call.arguments) : [input(tool.name, tools) ?? { region: "us-west1" }];
+    for (const one of inputs) await client.call(tool, one);
   }
   if (capabilities.resources) {
     const { resources } = await client.request("resources/list");

@@ -1,6 +1,6 @@
 // Puts a gateway before a server, and runs a client against it: `node through.mjs ADDRESS`, with the
 // gateway's program in `BAKERST` and its configuration in `CONFIG`, in which `@URL@` stands for the
-// server's address.
+// server's address. What the server wants to see of the gateway may be in `BEARER`.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -8,11 +8,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-const { BAKERST, CONFIG } = process.env;
+const { BAKERST, BEARER, CONFIG } = process.env;
 const url = new URL(process.argv.at(-1));
 const folder = await mkdtemp(join(tmpdir(), "bakerst-conformance-"));
 const config = join(folder, "bakerst.yaml");
-await writeFile(config, (await readFile(CONFIG, "utf8")).replaceAll("@URL@", url.href));
+let text = (await readFile(CONFIG, "utf8")).replaceAll("@URL@", url.href);
+if (BEARER) {
+  const bearer = join(folder, "bearer");
+  await writeFile(bearer, BEARER, { mode: 0o600 });
+  text = text.replace(`url: "${url.href}"`, `$&, bearer_file: ${JSON.stringify(bearer)}`);
+}
+await writeFile(config, text);
 const places = ["--state", join(folder, "state"), "--master-key", join(folder, "key"), "--config", config];
 // Until the client has said otherwise.
 process.exitCode = 1;
@@ -20,7 +26,8 @@ const gateway = spawn(BAKERST, ["up", "--json", "--listen", "127.0.0.1:0", ...pl
 for await (const line of createInterface({ input: gateway.stdout })) {
   const { address, token } = JSON.parse(line);
   const client = spawn(process.execPath, [new URL("client.mjs", import.meta.url).pathname, `http://${address}/mcp/suite`], {
-    env: { ...process.env, TOKEN: token },
+    // The client has our token, and never sees the server's.
+    env: { ...process.env, TOKEN: token, BEARER: "" },
     stdio: "inherit",
   });
   process.exitCode = await new Promise((resolve) => client.on("exit", (code) => resolve(code ?? 1)));

@@ -5,6 +5,7 @@ mod checks;
 mod everyday;
 mod packages;
 mod running;
+mod scenarios;
 mod suite;
 
 use std::path::PathBuf;

@@ -7,6 +7,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
+/// Where a scenario's checks are.
+const CHECKS: &str = "checks.json";
+
 /// One check.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Check {
@@ -20,20 +23,29 @@ pub(super) struct Check {
 pub(super) struct Checks(BTreeMap<String, Vec<Check>>);
 
 impl Checks {
-    /// Reads what a run has written: a folder for each scenario, named by it and by the time.
+    /// Reads what a run has written: a folder for each scenario, named by it and by the time. Scenarios
+    /// of one family are in a folder of its name.
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let mut checks = BTreeMap::new();
         for entry in fs::read_dir(folder).context("the suite has written nothing")? {
-            let entry = entry?;
-            let text = fs::read_to_string(entry.path().join("checks.json"));
-            let text =
-                text.with_context(|| format!("no checks in `{}`", entry.path().display()))?;
+            let (place, name) = {
+                let entry = entry?;
+                (entry.path(), entry.file_name())
+            };
+            let name = name.to_string_lossy().into_owned();
+            if !place.join(CHECKS).exists() && scenario(&name) == name {
+                let family = Self::read(&place)?.0.into_iter();
+                checks.extend(family.map(|(scenario, read)| (format!("{name}/{scenario}"), read)));
+                continue;
+            }
+            let text = fs::read_to_string(place.join(CHECKS));
+            let text = text.with_context(|| format!("no checks in `{}`", place.display()))?;
             let read: Vec<Check> = serde_json::from_str(&text)?;
             // What only tells what happened holds ports and times.
             let mut read: Vec<Check> =
                 read.into_iter().filter(|check| check.status != "INFO").collect();
             read.sort();
-            checks.insert(scenario(&entry.file_name().to_string_lossy()), read);
+            checks.insert(scenario(&name), read);
         }
         Ok(Self(checks))
     }

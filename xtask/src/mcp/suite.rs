@@ -10,33 +10,13 @@ use anyhow::{Context as _, Result, ensure};
 use super::checks::Checks;
 use super::packages::Node;
 use super::running::{Gateway, Running};
+use super::scenarios::{self, Entry};
 use super::sources;
 use crate::binary;
 use crate::steps::Tally;
 
 /// The revisions whose requirements are run.
 const REVISIONS: [&str; 2] = ["2025-11-25", "2026-07-28"];
-
-/// What a client has to do; the scenarios of a client's own authorization are left out, since a
-/// gateway never hands a client's credentials on.
-const CLIENT_SCENARIOS: [(&str, &[&str]); 2] = [
-    (
-        "2025-11-25",
-        &["initialize", "tools_call", "elicitation-sep1034-client-defaults", "sse-retry"],
-    ),
-    (
-        "2026-07-28",
-        &[
-            "tools_call",
-            "request-metadata",
-            "sep-2322-client-request-state",
-            "http-standard-headers",
-            "http-custom-headers",
-            "http-invalid-tool-headers",
-            "json-schema-ref-no-deref",
-        ],
-    ),
-];
 
 /// Against a server that does all that the suite asks of one.
 pub(super) fn servers(node: &Node, tally: &mut Tally) -> Result<()> {
@@ -64,15 +44,23 @@ pub(super) fn servers(node: &Node, tally: &mut Tally) -> Result<()> {
 
 /// Against a client that does all that the suite asks of one.
 pub(super) fn clients(node: &Node, tally: &mut Tally) -> Result<()> {
-    for (revision, scenarios) in CLIENT_SCENARIOS {
+    let listed =
+        REVISIONS.map(|revision| Ok((revision, list(node, &["--requirements", revision])?)));
+    let listed = listed.into_iter().collect::<Result<Vec<_>>>()?;
+    let required: Vec<_> =
+        listed.iter().map(|(revision, text)| (*revision, text.as_str())).collect();
+    scenarios::ensure_all_are_known(&list(node, &[])?, &required)?;
+    scenarios::tell_what_is_not_run();
+    for (revision, entry, scenarios) in scenarios::clients() {
         let run = |way: &str, script: &str| -> Result<Checks> {
-            let results = fresh(&node.folder().join("clients").join(way).join(revision))?;
+            let folder = format!("{revision} {entry:?}");
+            let results = fresh(&node.folder().join("clients").join(way).join(folder))?;
             for scenario in scenarios {
-                let client = [node.program(), node.folder().join(script)];
-                let client = client.map(|path| path.to_string_lossy().into_owned()).join(" ");
                 let mut suite = node.suite();
                 suite.args(["client", "--scenario", scenario, "--spec-version", revision]);
-                suite.args(["--command", &client, "--output-dir"]).arg(&results);
+                suite
+                    .args(["--command", &client(node, entry, script), "--output-dir"])
+                    .arg(&results);
                 suite.env("BAKERST", binary::path()).env("CONFIG", sources().join("bakerst.yaml"));
                 finish(&mut suite, &results).with_context(|| format!("{scenario}, {way}"))?;
             }
@@ -80,10 +68,35 @@ pub(super) fn clients(node: &Node, tally: &mut Tally) -> Result<()> {
         };
         let direct = run("direct", "client.mjs")?;
         direct.ensure_same(&run("through", "through.mjs")?)?;
-        println!("{revision}: {} checks passed, the same through the gateway", direct.passed());
-        tally.passed += direct.passed();
+        let (passed, how) = (
+            direct.passed(),
+            match entry {
+                Entry::Open => "",
+                Entry::Login => ", behind a login",
+            },
+        );
+        println!("{revision}{how}: {passed} checks passed, the same through the gateway");
+        tally.passed += passed;
     }
     Ok(())
+}
+
+/// The command by which the suite calls a client.
+fn client(node: &Node, entry: Entry, script: &str) -> String {
+    let place = |name: &str| node.folder().join(name).to_string_lossy().into_owned();
+    let program = node.program().to_string_lossy().into_owned();
+    match entry {
+        Entry::Open => format!("{program} {}", place(script)),
+        Entry::Login => format!("{program} {} {script}", place("login.mjs")),
+    }
+}
+
+/// What the suite prints of its scenarios.
+fn list(node: &Node, arguments: &[&str]) -> Result<String> {
+    let listed = node.suite().arg("list").args(arguments).output();
+    let listed = listed.context("the suite cannot be run")?;
+    ensure!(listed.status.success(), "the suite lists nothing");
+    Ok(String::from_utf8(listed.stdout)?)
 }
 
 /// A folder with nothing in it.
