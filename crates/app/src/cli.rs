@@ -109,6 +109,12 @@ Servers behind an address go through `gateway.mcp.servers` where it names their 
         after_help = "Example, in a client's configuration:\n  \"command\": \"bakerst\", \"args\": [\"mcp\", \"--\", \"npx\", \"@modelcontextprotocol/server-filesystem\", \"/data\"]"
     )]
     Mcp(Mcp),
+    /// Start a program and see to it that nothing of it outlives whoever started this.
+    #[command(hide = true)]
+    Mind(Mind),
+    /// Seal secrets that configurations may name, so that they stand in no file as they are.
+    #[command(subcommand)]
+    Secret(SecretCommand),
     /// Make, list and withdraw bearer tokens.
     #[command(subcommand)]
     Token(Token),
@@ -158,6 +164,37 @@ pub(crate) struct Check {
     /// Print the built-in configuration as it is written, as a file to start from.
     #[arg(long)]
     pub(crate) print_default: bool,
+}
+
+/// `secret`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretCommand {
+    /// Seal what is piped in under a name. Whoever serves must not run meanwhile.
+    #[command(after_help = "Example:\n  bakerst secret set github-token < token.txt")]
+    Set {
+        /// Its name, as in `{secret: NAME}`.
+        name: String,
+    },
+    /// Print the names of the sealed secrets.
+    #[command(after_help = "Example:\n  bakerst secret list --json")]
+    List,
+    /// Forget a secret.
+    #[command(after_help = "Example:\n  bakerst secret remove github-token")]
+    Remove {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// `mind`.
+#[derive(Args, Debug)]
+pub(crate) struct Mind {
+    /// Who started this.
+    #[arg(long)]
+    pub(crate) parent: i32,
+    /// The program and its arguments.
+    #[arg(last = true, required = true)]
+    pub(crate) program: Vec<String>,
 }
 
 /// `mcp`.

@@ -10,7 +10,9 @@ mod eval;
 pub(crate) mod explain;
 mod init;
 mod mcp;
+mod mind;
 pub(crate) mod policy;
+mod secret;
 mod token;
 mod up;
 pub(crate) mod wrap;
@@ -31,6 +33,8 @@ pub(crate) fn run(Cli { command, global }: Cli) -> Outcome {
         Command::Wrap(wrap) => wrap::run(&wrap, &global),
         Command::Unwrap(unwrap) => wrap::undo::run(&unwrap, &global),
         Command::Mcp(mcp) => mcp::run(&mcp, &global),
+        Command::Mind(mind) => mind::run(&mind),
+        Command::Secret(secret) => secret::run(&secret, &global),
         Command::Token(token) => token::run(token, &global),
         Command::Approvals(approvals) => approvals::run(approvals, &global),
         Command::Conversations(conversations) => conversations::run(conversations, &global),

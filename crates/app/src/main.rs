@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod children;
 mod cli;
 mod clients;
 mod clock;

@@ -1,6 +1,7 @@
 //! Where things are kept, and the only place that reads the environment.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use bakerst_model::Secret;
@@ -40,6 +41,16 @@ fn base(variable_name: &str, under_home: &str) -> PathBuf {
 /// The home of whoever runs this.
 pub(crate) fn home() -> PathBuf {
     PathBuf::from(variable("HOME").unwrap_or_else(|| "/".to_owned()))
+}
+
+/// Where programs are looked for.
+pub(crate) fn programs() -> Option<OsString> {
+    env::var_os("PATH")
+}
+
+/// What a program that we start may inherit of our environment.
+pub(crate) fn inherited(names: &[&'static str]) -> Vec<(&'static str, OsString)> {
+    names.iter().filter_map(|name| Some((*name, env::var_os(name)?))).collect()
 }
 
 /// Whether the person has asked for no colours (`NO_COLOR`).

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::print::{self, Style};
 use crate::reserve::Reserve;
-use crate::station::{Places, Station};
+use crate::station::{Places, Station, is_our_secret};
 use crate::worries::Worries;
 
 /// Begins to serve every sink that is configured and enabled.
@@ -83,8 +83,8 @@ fn random() -> u64 {
 }
 
 /// The environment, files and sealed secrets.
-struct Keys<'s> {
-    secrets: &'s SealedFile,
+pub(crate) struct Keys<'s> {
+    pub(crate) secrets: &'s SealedFile,
 }
 
 impl Keyring for Keys<'_> {
@@ -102,7 +102,7 @@ impl Keyring for Keys<'_> {
     }
 
     fn sealed(&self, name: &str) -> Option<Secret> {
-        self.secrets.get(name)
+        self.secrets.get(name).filter(|_| !is_our_secret(name))
     }
 }
 

@@ -7,7 +7,7 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bakerst_audit::{About, LogKeys};
 use bakerst_gateway::{Enforcement, Gateway, Ports};
@@ -28,7 +28,7 @@ use crate::failure::{Exit, Failure};
 use crate::reserve::{Reserve, ReservingJournal};
 use crate::retention::Keeper;
 use crate::sealed_inputs::{INPUT_KEY, InputKey, InputSealer};
-use crate::shipping::Fares;
+use crate::shipping::{Fares, Keys};
 use crate::subjects::{SealingJournal, Subjects};
 use crate::worries::Worries;
 
@@ -36,6 +36,12 @@ use crate::worries::Worries;
 const FLOW_KEY: &str = "flow-key";
 /// The name of the key under which values in results are told apart.
 const PSEUDONYM_KEY: &str = "pseudonym-key";
+
+/// Whether a secret of this name is ours alone: nobody else gets to see it, whatever they are
+/// configured to.
+pub(crate) fn is_our_secret(name: &str) -> bool {
+    [FLOW_KEY, PSEUDONYM_KEY, INPUT_KEY].contains(&name) || log_keys::is_one(name)
+}
 
 /// Where everything is.
 #[derive(Clone, Debug)]
@@ -221,7 +227,11 @@ impl Station {
         if let Some(jwt) = &config.identity.jwt {
             gateway.trust_issuer(jwt.issuer(), crate::issuer_keys::source(jwt)?);
         }
-        let opened = gateway.open_mcp(config.gateway.servers(&config.limits)?);
+        let servers = {
+            let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+            config.gateway.servers(&config.limits, &Keys { secrets: &secrets })?
+        };
+        let opened = gateway.open_mcp(servers);
         opened.map_err(|e| Failure::environment(Code::StateBroken, e.to_string()))?;
         Ok(gateway)
     }

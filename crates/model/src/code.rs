@@ -200,6 +200,7 @@ codes! {
     MasterKeyWrong = "SEC-001", Operator, final, "the secrets file is sealed with another master key", "restore that master key; without it the secrets are gone";
     SecretsBroken = "SEC-002", Operator, final, "the secrets file is damaged", "restore it from a backup";
     MasterKeyExposed = "SEC-003", Operator, final, "others may read the master key", "`chmod 600` the file that the message names, then change the key";
+    NoSuchSecret = "SEC-004", Operator, final, "there is no such secret, or it cannot be sealed", "`bakerst secret list` shows those there are; `bakerst secret set NAME` reads one from standard input";
     AddressTaken = "NET-001", Operator, final, "the address is in use", "stop what uses it, or choose another with `--listen`";
     AddressUnusable = "NET-002", Operator, final, "the address cannot be listened on", "choose another with `--listen`";
     TlsRequired = "NET-003", Operator, final, "addresses other than loopback need TLS", "listen on 127.0.0.1 or on the socket";

@@ -130,6 +130,10 @@ actions! {
     TokenCreated = Admin "admin.token_created",
     /// A token was withdrawn.
     TokenRevoked = Admin "admin.token_revoked",
+    /// A secret was sealed, in place of what had its name before.
+    SecretUpdated = Secret "secret.updated",
+    /// A sealed secret was forgotten.
+    SecretRemoved = Secret "secret.removed",
     /// A tool is not, or no longer, what was approved.
     ToolDrift = Policy "policy.tool_drift",
     /// Somebody read the log.

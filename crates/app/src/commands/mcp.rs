@@ -2,7 +2,6 @@
 //! running Baker Street. What passes is decided there; nothing is decided here.
 
 mod pipes;
-mod server;
 
 use std::io;
 use std::path::Path;
@@ -16,10 +15,11 @@ use tokio::io::{
 };
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use self::server::Server;
+use crate::children::{self, Child};
 use crate::cli::{Global, Mcp};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::station::Places;
@@ -44,7 +44,8 @@ pub(crate) fn run(mcp: &Mcp, global: &Global) -> Outcome {
     runtime.block_on(async {
         let (reading, writing) = connect(&socket, mcp).await?;
         // The server is started only once somebody guards it.
-        let server = Server::start(&mcp.server).map_err(|error| {
+        let started = children::command(&mcp.server, None).and_then(Child::start);
+        let server = started.map_err(|error| {
             let message = format!("`{}` cannot be started: {error}", program(mcp));
             Failure::environment(Code::ServerNotStarted, message)
         })?;
@@ -99,7 +100,7 @@ fn name_of(program: &str) -> String {
 async fn relay(
     reading: BufReader<OwnedReadHalf>,
     writing: OwnedWriteHalf,
-    mut server: Server,
+    mut server: Child,
 ) -> Outcome {
     let (Some(to_server), Some(from_server)) = (server.input(), server.output()) else {
         return Err(broken("the server has no pipes"));
@@ -143,12 +144,25 @@ async fn relay(
                     Ok(()) => Err(io::ErrorKind::ConnectionAborted.into()),
                     Err(error) => Err(error),
                 },
-                () = server::told_to_stop() => break Ok(Exit::Ok),
+                () = told_to_stop() => break Ok(Exit::Ok),
             }
         }
     };
     server.stop().await;
     ended.map_err(|error| broken(&error.to_string()))
+}
+
+/// Ends once somebody wants us to stop.
+async fn told_to_stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
 }
 
 fn buffered<R: AsyncRead>(reading: R) -> BufReader<R> {

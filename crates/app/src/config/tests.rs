@@ -27,6 +27,48 @@ fn check_failure(text: &str, want: &str) {
     assert_eq!(got.concat(), want);
 }
 
+#[test]
+fn a_server_is_behind_an_address_or_started_and_never_both() {
+    let server =
+        |fields: &str| format!("gateway:\n  mcp:\n    servers:\n      a: {{ {fields} }}\n");
+    let url = "url: \"http://127.0.0.1:1/mcp\"";
+    for fields in [
+        url.to_owned(),
+        format!("{url}, transport: sse, bearer_secret: b"),
+        format!("{url}, headers: {{ x-api-key: {{ secret: b }} }}, bearer_file: /b"),
+        "command: [a, b], env: { A: b, C: { secret: d } }, cwd: /tmp".to_owned(),
+    ] {
+        assert!(load(&server(&fields)).is_ok(), "{fields}");
+    }
+    let both = format!("{url}, command: [a]");
+    let env = format!("{url}, cwd: /tmp");
+    let tokens = format!("{url}, bearer_file: /b, bearer_secret: b");
+    let host = format!("{url}, headers: {{ host: {{ secret: b }} }}");
+    let name = format!("{url}, headers: {{ mcp-name: {{ secret: b }} }}");
+    for (fields, at, want) in [
+        ("cwd: /tmp", "{ cwd", "expected a `url`, or a `command` to start"),
+        (&both, "[a]", "a server has a `url` or a `command`, not both"),
+        (&env, "/tmp", "only a server with a `command` is started by us"),
+        ("command: [a], transport: sse", "sse", "only a server with a `url` is behind an address"),
+        (&tokens, "b }", "expected one of `bearer_file` and `bearer_secret`"),
+        ("command: [a], cwd: b", "b }", "expected a path from the root, such as `/srv/tools`"),
+        ("command: [\"\"]", "[", "expected a program and its arguments"),
+        (
+            "command: [a], env: { \"A=B\": c }",
+            "{ \"A",
+            "a variable's name is not empty and holds no `=`",
+        ),
+        (&host, "{ host", "the header `host` cannot be sent: the transport sets it itself"),
+        (&name, "{ mcp-", "the header `mcp-name` cannot be sent: the transport sets it itself"),
+    ] {
+        let text = server(fields);
+        let column = text.lines().last().unwrap().find(at).unwrap() + 1;
+        check_failure(&text, &format!("4:{column} CFG-004 {want}"));
+    }
+    let plain = load(&server(&format!("{url}, headers: {{ x-api-key: plain }}"))).err().unwrap();
+    assert_eq!(plain.code, Code::ConfigValue);
+}
+
 const BARE: &str = "chain:\n  - name: prompt-injection\n    config: { sensitivity: high }\n";
 
 #[test]

@@ -1,8 +1,7 @@
 //! A server behind a pipe: one message a line.
 
 use std::io::{self, BufRead, BufReader, Read, Write as _};
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 
 use super::{ASIDES_MAX, Answered, Launch, Talk, answer_of};
+use crate::children;
 
 /// Lines that wait to be looked at; a server that says more has to wait.
 const WAITING_MAX: usize = 64;
@@ -47,20 +47,12 @@ impl PipeTalk {
         patience: Duration,
         limits: &Limits,
     ) -> Result<Self, String> {
-        let Some((program, arguments)) = launch.command.split_first() else {
-            return Err("its command is empty".to_owned());
-        };
-        let mut command = Command::new(program);
-        command.args(arguments).envs(&launch.variables);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A group of its own, so that what it starts can be ended with it.
-        command.process_group(0);
-        launch.folder.iter().for_each(|folder| {
-            command.current_dir(folder);
-        });
-        let mut child = command
-            .spawn()
-            .map_err(|e| format!("`{}` cannot be started: {e}", Escaped(program)))?;
+        let program = launch.command.first().ok_or("its command is empty")?;
+        let cannot = |e: io::Error| format!("`{}` cannot be started: {e}", Escaped(program));
+        let folder = launch.folder.as_deref();
+        let mut command = children::command(&launch.command, folder).map_err(cannot)?;
+        command.envs(&launch.variables).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(cannot)?;
         let (lines, heard) = sync_channel(WAITING_MAX);
         let (complaints, complained) = sync_channel(1);
         let line_bytes_max = limits.lock_bytes_max;

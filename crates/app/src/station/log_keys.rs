@@ -13,6 +13,11 @@ pub(crate) const FIRST: &str = "log-key";
 /// The name under which the key is kept that signs checkpoints.
 const SIGNING: &str = "checkpoint-key";
 
+/// Whether a secret of this name is one of them, or could be.
+pub(super) fn is_one(name: &str) -> bool {
+    name == SIGNING || name.starts_with(FIRST)
+}
+
 /// All keys, as they are kept.
 pub(super) fn read(secrets: &SealedFile) -> Result<LogKeys, Failure> {
     let missing = |name: &str| {

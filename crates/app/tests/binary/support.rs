@@ -12,6 +12,19 @@ use tempfile::TempDir;
 /// The binary under test.
 pub(crate) const BAKERST: &str = env!("CARGO_BIN_EXE_bakerst");
 
+/// A server that answers whatever it is asked with an empty result.
+pub(crate) const ANSWERING: &str = r#"while read -r line; do
+    id=$(printf '%s' "$line" | sed 's/.*"id":\([0-9]*\).*/\1/')
+    printf '{"jsonrpc":"2.0","id":%s,"result":{"content":[]}}\n' "$id"
+done"#;
+
+/// How many processes run that have this word on their command line.
+pub(crate) fn running(word: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    lines.filter(|line| String::from_utf8_lossy(line).contains(word)).count()
+}
+
 /// A folder with everything that one installation keeps.
 pub(crate) struct Home(TempDir);
 
@@ -117,6 +130,24 @@ impl Server {
         exchange(stream, &request("POST", path, token, body))
     }
 
+    /// Sends a message to a server behind the MCP door.
+    pub(crate) fn mcp(&self, name: &str, headers: &str, body: &str) -> Answer {
+        self.speak(&format!("POST /mcp/{name}"), headers, body)
+    }
+
+    /// Ends a session with one, and says with which status.
+    pub(crate) fn mcp_end(&self, name: &str, session: &str) -> u16 {
+        let session = format!("mcp-session-id: {session}\r\n");
+        self.speak(&format!("DELETE /mcp/{name}"), &session, "").status
+    }
+
+    fn speak(&self, line: &str, headers: &str, body: &str) -> Answer {
+        let (method, path) = line.split_once(' ').unwrap();
+        let stream = TcpStream::connect(self.address).unwrap();
+        let plain = request(method, path, &self.token, body);
+        exchange(stream, &plain.replacen("\r\n", &format!("\r\n{headers}"), 1))
+    }
+
     pub(crate) fn post_over_socket(&self, path: &str, token: &str, body: &str) -> Answer {
         let stream = UnixStream::connect(&self.socket).unwrap();
         exchange(stream, &request("POST", path, token, body))
@@ -176,10 +207,16 @@ impl Drop for Server {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    head: String,
     pub(crate) body: Value,
 }
 
 impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(there, _)| there.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
     /// Status, action and code, as in `200 approve GRD-000`.
     pub(crate) fn brief(&self) -> String {
         let text = |name: &str| self.body[name].as_str().unwrap_or("-").to_owned();
@@ -202,5 +239,6 @@ fn exchange(mut stream: impl Read + Write, request: &str) -> Answer {
     let answer = String::from_utf8(answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer}"));
     let status = head.split_whitespace().nth(1).unwrap().parse().unwrap();
-    Answer { status, body: serde_json::from_str(body).unwrap_or(Value::Null) }
+    let head = head.to_owned();
+    Answer { status, head, body: serde_json::from_str(body).unwrap_or(Value::Null) }
 }

@@ -1,19 +1,12 @@
 //! `bakerst mcp -- PROGRAM`: the server behind the wrapper, from its start to its end.
 
-use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Home, Server};
-
-/// A server that answers whatever it is asked with an empty result.
-const ANSWERING: &str = r#"while read -r line; do
-    id=$(printf '%s' "$line" | sed 's/.*"id":\([0-9]*\).*/\1/')
-    printf '{"jsonrpc":"2.0","id":%s,"result":{"content":[]}}\n' "$id"
-done"#;
+use crate::support::{ANSWERING, Home, Server, running};
 
 struct Wrapped {
     home: Home,
@@ -45,13 +38,6 @@ fn ask(child: &mut Child, message: &Value) -> Value {
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     serde_json::from_str(&line).unwrap_or(Value::Null)
-}
-
-/// How many processes run that have this word on their command line.
-fn running(word: &str) -> usize {
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    let lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
-    lines.filter(|line| String::from_utf8_lossy(line).contains(word)).count()
 }
 
 #[test]
