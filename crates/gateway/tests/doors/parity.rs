@@ -1,6 +1,6 @@
 //! Every case of the guard's tables, made every way that a call can come: by the hook door, and by the
-//! MCP door over HTTP and over a server's pipes, under every revision, answered in one piece or as a
-//! stream. What the log holds and what the caller is told must be what the policy says, each time.
+//! MCP door over HTTP, at a server's own address and at that of all servers, and over a server's pipes,
+//! under every revision, answered in one piece or as a stream. What the log holds and what the caller is told must be what the policy says, each time.
 
 mod ways;
 
@@ -50,7 +50,8 @@ fn play(fill: impl FnOnce(&mut Cases)) {
         let mut wrong = Vec::new();
         for (number, case) in cases.calls.iter().enumerate() {
             street.obey(&case.policy);
-            for way in Way::all().filter(|way| way.knows_users() || case.user.is_none()) {
+            let knows = |way: &Way| way.knows_users() || case.user.is_none();
+            for way in Way::all().filter(|way| knows(way) && way.calls(&case.tool)) {
                 wrong.extend(call_goes_wrong(&street, case, way, number).await);
             }
         }

@@ -25,6 +25,8 @@ pub(super) enum Way {
     Hook { on: On },
     /// The MCP door over HTTP.
     Http { revision: &'static str, events: bool, on: On },
+    /// The address of all servers.
+    All { events: bool },
     /// The MCP door over a server's pipes.
     Pipes { revision: &'static str },
 }
@@ -48,7 +50,19 @@ impl Way {
             let newer = Self::Http { revision, events: revision == STATELESS, on: On::Two };
             on_tcp.into_iter().chain([newer])
         });
-        hooks.into_iter().chain(http).chain(revisions().map(|revision| Self::Pipes { revision }))
+        let all = [false, true].map(|events| Self::All { events });
+        hooks
+            .into_iter()
+            .chain(http)
+            .chain(all)
+            .chain(revisions().map(|revision| Self::Pipes { revision }))
+    }
+
+    /// Whether a tool of this name can be called like that: among those of all servers, names that not
+    /// every client would take are others.
+    pub(super) fn calls(self, tool: &str) -> bool {
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        !matches!(self, Self::All { .. }) || tool.bytes().all(is_plain)
     }
 
     /// Whether a caller can be known to act for a person.
@@ -90,7 +104,7 @@ impl Street {
             in_one_form(&answer, as_events.load(Ordering::SeqCst))
         })
         .await;
-        house.put_behind(&server);
+        house.put_all_behind(&[("files", &server, None), ("new", &server, Some(STATELESS))]);
         Self { house, server, tokens, answer, events }
     }
 
@@ -116,6 +130,7 @@ impl Street {
             }
         };
         let line = match way {
+            Way::All { .. } => Line::Http(Client::tcp(self.house.address, Some(&token)).await),
             Way::Hook { on } | Way::Http { on, .. } => Line::Http(match on {
                 On::Tcp => Client::tcp(self.house.address, Some(&token)).await,
                 On::Socket => Client::unix(&self.house.hook, Some(&token)).await,
@@ -260,13 +275,19 @@ impl Caller {
 
     /// Makes a call of a tool that returns this.
     async fn made(&mut self, street: &Street, tool: &str, input: &Value, result: &Value) -> Back {
-        let mut message = call(1, tool, input);
-        let (Way::Http { revision, .. } | Way::Pipes { revision }) = self.way else {
-            panic!("the hook door makes no calls")
+        let among_all = format!("new__{tool}");
+        let (revision, path, tool) = match self.way {
+            Way::Http { revision, .. } | Way::Pipes { revision } => (revision, "/mcp/files", tool),
+            Way::All { .. } => (STATELESS, "/mcp", among_all.as_str()),
+            Way::Hook { .. } => panic!("the hook door makes no calls"),
         };
+        let mut message = call(1, tool, input);
         if revision == STATELESS {
-            let stated = json!({ "io.modelcontextprotocol/protocolVersion": revision });
-            message["params"]["_meta"] = stated;
+            let said = |what: &str| format!("io.modelcontextprotocol/{what}");
+            message["params"]["_meta"] = json!({
+                said("protocolVersion"): revision, said("clientCapabilities"): {},
+                said("clientInfo"): { "name": "table", "version": "1" },
+            });
         }
         match &mut self.line {
             Line::Pipes(wrapper) => {
@@ -281,14 +302,15 @@ impl Caller {
                 Back { answer: wrapper.next().await.1, reached: true }
             }
             Line::Http(client) => {
-                street
-                    .events
-                    .store(matches!(self.way, Way::Http { events: true, .. }), Ordering::SeqCst);
+                let events =
+                    matches!(self.way, Way::Http { events: true, .. } | Way::All { events: true });
+                street.events.store(events, Ordering::SeqCst);
                 street.answer.lock().unwrap().clone_from(result);
                 let before = street.server.count();
                 let headers = headers(revision, &self.conversation, tool);
                 let body = message.to_string();
-                let reply = client.exchange("POST /mcp/files", &headers, body.as_bytes()).await;
+                let reply =
+                    client.exchange(&format!("POST {path}"), &headers, body.as_bytes()).await;
                 let answer = messages(&reply).pop().unwrap_or_else(|| reply.json());
                 Back { answer, reached: street.server.count() > before }
             }
