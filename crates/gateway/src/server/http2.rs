@@ -124,14 +124,21 @@ pub(super) async fn run<S, F, Fut>(
     let service = service_fn(|request: Request<Incoming>| {
         let open = Open::new(&traffic, seats);
         let answered = match (&open, request.headers().len()) {
-            (None, _) => Err(Code::TooBusy),
-            (_, headers) if headers > HEADERS_MAX => Err(Code::HeadTooLong),
+            (None, _) => {
+                let message = "as many connections and requests beside them are open as `connections_max` allows";
+                Err(Problem::new(Code::TooBusy, message))
+            }
+            (_, headers) if headers > HEADERS_MAX => {
+                let message =
+                    format!("there are {headers} headers, at most {HEADERS_MAX} are allowed");
+                Err(Problem::new(Code::HeadTooLong, message))
+            }
             _ => Ok(answer(source, request.map(Body::new))),
         };
         Box::pin(async move {
             let response = match answered {
                 Ok(answered) => answered.await,
-                Err(code) => Reply::problem(&Problem::from(code), Audience::Agent).into_response(),
+                Err(problem) => Reply::problem(&problem, Audience::Agent).into_response(),
             };
             Ok::<_, Infallible>(response.map(|body| Body::new(Said::new(body, open))))
         })

@@ -139,7 +139,9 @@ async fn requests_of_one_connection_take_no_more_than_connections_would() {
         }));
         house.approvals.claimed(2 * (place + 1)).await;
     }
-    assert_eq!(first.get("/healthz").await.verdict(), "503 API-010");
+    let refused = first.get("/healthz").await;
+    assert_eq!(refused.verdict(), "503 API-010");
+    assert!(refused.text.contains("`connections_max`"), "{}", refused.text);
     house.answer("apr-1", false).await;
     house.answer("apr-2", false).await;
     for waiting in waiting {
