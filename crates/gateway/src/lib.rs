@@ -46,7 +46,7 @@ pub use gateway::{Enforcement, Gateway, OpenError, Ports};
 pub use identity::{Algorithm, Issuer};
 pub use mcp::sse;
 pub use mcp::{
-    LinkHello, LinkSide, LinkWelcome, McpAddress, McpProcess, McpProgram, McpRunning, McpServer,
+    LinkEnds, LinkHello, LinkNews, LinkWelcome, McpAddress, McpProcess, McpProgram, McpRunning, McpServer,
     McpServers, ServerError,
 };
 pub use openapi::document as openapi_document;

@@ -27,7 +27,7 @@ mod visitor;
 mod waiting;
 
 pub(crate) use http::{Door, Visit, serve};
-pub use link::{LinkHello, LinkSide, LinkWelcome};
+pub use link::{LinkEnds, LinkHello, LinkNews, LinkWelcome};
 pub(crate) use screening::Listed;
 pub(crate) use session::Seal;
 pub use upstream::{

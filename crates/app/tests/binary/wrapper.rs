@@ -88,3 +88,15 @@ fn a_client_that_uses_a_socket_is_served_like_one_with_pipes() {
     ours.shutdown(std::net::Shutdown::Write).unwrap();
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn a_client_that_reads_and_writes_files_is_served_like_one_with_pipes() {
+    let wrapped = Wrapped::new();
+    let (asked, answered) = (wrapped.home.path().join("asked"), wrapped.home.path().join("answered"));
+    let lines = (1..=50).map(|id| json!({ "jsonrpc": "2.0", "id": id, "method": "ping" }).to_string() + "\n");
+    fs::write(&asked, lines.collect::<String>()).unwrap();
+    let mut wrapper = wrapped.around(ANSWERING);
+    wrapper.stdin(fs::File::open(&asked).unwrap()).stdout(fs::File::create(&answered).unwrap());
+    assert!(wrapper.status().unwrap().success());
+    assert_eq!(fs::read_to_string(&answered).unwrap().lines().count(), 50);
+}

@@ -188,6 +188,9 @@ pub(crate) fn read_text(raw: &RawValue) -> Option<String> {
 
 /// Whether two names are one to a reader that does not care about case.
 pub(crate) fn is_taken_for(name: &str, known: &str) -> bool {
+    if name.is_ascii() && known.is_ascii() {
+        return name != known && name.eq_ignore_ascii_case(known);
+    }
     let fold = |text: &str| -> String {
         text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
     };

@@ -292,9 +292,11 @@ impl Conversation {
                 let within = text.get(link.clone()).unwrap_or_default();
                 facts.arguments.push(self.fact(at, within, Some((link.start, link.end))));
             }
-            let squeezed = pieces::squeezed(text);
-            if squeezed.len() < pieces::PIECE_BYTES {
-                short.push(squeezed);
+            if !pieces::fills_a_piece(text) {
+                let squeezed = pieces::squeezed(text);
+                if squeezed.len() < pieces::PIECE_BYTES {
+                    short.push(squeezed);
+                }
             }
             facts.arguments.len() < ARGUMENTS_MAX
         });

@@ -19,9 +19,18 @@ impl FlowKey {
 
     /// The digest of `bytes`; what is digested for one purpose never matches another.
     pub(super) fn digest(&self, purpose: Purpose, bytes: &[u8]) -> u64 {
+        self.digest_parts(purpose, [bytes])
+    }
+
+    /// The digest of all these in a row.
+    pub(super) fn digest_parts<'b>(
+        &self,
+        purpose: Purpose,
+        parts: impl IntoIterator<Item = &'b [u8]>,
+    ) -> u64 {
         let mut hasher = SipHasher13::new_with_key(&self.0);
         hasher.write_u8(purpose as u8);
-        hasher.write(bytes);
+        parts.into_iter().for_each(|part| hasher.write(part));
         hasher.finish()
     }
 }

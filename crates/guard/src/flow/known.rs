@@ -31,6 +31,10 @@ impl Known {
         digests.sort_unstable();
         digests.dedup();
         digests.retain(|digest| !self.contains(*digest));
+        // Most outputs bring nothing new, and sorting what is sorted takes its time too.
+        if digests.is_empty() {
+            return digests;
+        }
         let room = self.max - self.digests.len();
         if digests.len() > room {
             self.full = true;

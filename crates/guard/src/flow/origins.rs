@@ -23,7 +23,9 @@ impl Origins {
         new.sort_unstable();
         new.dedup();
         new.retain(|(digest, _)| self.tool_of(*digest).is_none());
-        let any = !new.is_empty();
+        if new.is_empty() {
+            return false;
+        }
         self.entries.extend(new);
         self.entries.sort_unstable();
         while self.entries.len() > ENTRIES_MAX {
@@ -32,7 +34,7 @@ impl Origins {
             self.entries.retain(|(digest, _)| digest.trailing_zeros() >= zeros);
         }
         self.entries.shrink_to(ENTRIES_MAX);
-        any
+        true
     }
 
     /// The tool that most of these pieces came from.

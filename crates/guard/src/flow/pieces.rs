@@ -87,8 +87,17 @@ fn folded(text: &str) -> Cow<'_, str> {
 
 /// A text without spacing, signs and case.
 pub(super) fn squeezed(text: &str) -> String {
+    if text.is_ascii() {
+        let letters = text.bytes().filter(u8::is_ascii_alphanumeric);
+        return letters.map(|letter| char::from(letter.to_ascii_lowercase())).collect();
+    }
     let letters = text.chars().filter(|c| c.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()
+}
+
+/// Whether a text without spacing and signs is surely as long as a piece.
+pub(super) fn fills_a_piece(text: &str) -> bool {
+    text.chars().filter(|c| c.is_alphanumeric()).take(PIECE_BYTES).count() == PIECE_BYTES
 }
 
 /// Every piece of a squeezed text. One that is shorter than a piece is a piece itself.

@@ -53,8 +53,11 @@ impl Words {
     }
 
     fn run(&self, key: &FlowKey, words: &[(usize, usize)]) -> u64 {
-        let words: Vec<&str> = words.iter().map(|&span| self.word(span)).collect();
-        key.digest(Purpose::Words, words.join(" ").as_bytes())
+        let words = words.iter().enumerate().flat_map(|(place, &span)| {
+            let between: &[u8] = if place == 0 { b"" } else { b" " };
+            [between, self.word(span).as_bytes()]
+        });
+        key.digest_parts(Purpose::Words, words)
     }
 
     /// Everything that a text makes known: its runs of words, the hosts, beginnings and ends of its

@@ -1,17 +1,20 @@
 //! The same door for servers that a client starts itself.
 
+use std::os::fd::OwnedFd;
+
+use bakerst_gateway::{LinkEnds, LinkNews};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::call;
 use crate::support::{House, Plan};
 
 /// A wrapper, and what stands at both of its ends.
 pub(crate) struct Wrapper {
-    reading: BufReader<OwnedReadHalf>,
-    writing: OwnedWriteHalf,
+    link: UnixStream,
+    client: BufReader<UnixStream>,
+    server: BufReader<UnixStream>,
 }
 
 impl Wrapper {
@@ -21,38 +24,70 @@ impl Wrapper {
 
     /// A wrapper that introduces itself like this.
     pub(crate) async fn as_said(house: &House, hello: &Value) -> Self {
-        let mut wrapper = Self::raw(house).await;
-        wrapper.say(&hello.to_string()).await;
-        assert_eq!(wrapper.line().await.unwrap(), "\"ready\"");
-        wrapper
+        let mut link = UnixStream::connect(&house.link).await.unwrap();
+        assert_eq!(greeted(&mut link, &hello.to_string()).await, "\"ready\"");
+        let (client, theirs) = pair();
+        let (server, servers) = pair();
+        let ends = LinkEnds {
+            from_client: theirs.try_clone().unwrap(),
+            to_client: theirs,
+            from_server: servers.try_clone().unwrap(),
+            to_server: servers,
+        };
+        ends.hand_over(&link).await.unwrap();
+        Self { link, client: BufReader::new(client), server: BufReader::new(server) }
     }
 
-    async fn raw(house: &House) -> Self {
-        let (reading, writing) = UnixStream::connect(&house.link).await.unwrap().into_split();
-        Self { reading: BufReader::new(reading), writing }
+    fn side(&mut self, side: char) -> &mut BufReader<UnixStream> {
+        match side {
+            'c' => &mut self.client,
+            's' => &mut self.server,
+            other => panic!("nobody is called `{other}`"),
+        }
     }
 
-    async fn say(&mut self, line: &str) {
-        self.writing.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    /// What one of the two says, be it a message or not.
+    async fn say(&mut self, side: char, line: &[u8]) {
+        let side = self.side(side);
+        side.write_all(&[line, b"\n"].concat()).await.unwrap();
     }
 
     /// What one of the two says.
     pub(crate) async fn from(&mut self, side: char, message: &Value) {
-        self.say(&format!("{side}{message}")).await;
-    }
-
-    async fn line(&mut self) -> Option<String> {
-        let mut line = String::new();
-        // A connection that is cut off while it is written to ends in an error.
-        let read = self.reading.read_line(&mut line).await.unwrap_or(0);
-        (read > 0).then(|| line.trim_end().to_owned())
+        self.say(side, message.to_string().as_bytes()).await;
     }
 
     /// The next message, and to whom it goes.
     pub(crate) async fn next(&mut self) -> (char, Value) {
-        let line = self.line().await.expect("the link ended");
-        (line.chars().next().unwrap(), serde_json::from_str(&line[1..]).unwrap_or_default())
+        let (mut told, mut asked) = (Vec::new(), Vec::new());
+        let (to, line) = tokio::select! {
+            read = self.client.read_until(b'\n', &mut told) => (read.map(|_| 'c'), told),
+            read = self.server.read_until(b'\n', &mut asked) => (read.map(|_| 's'), asked),
+        };
+        assert!(!line.is_empty(), "the link ended");
+        (to.unwrap(), serde_json::from_slice(&line).unwrap())
     }
+
+    /// What the wrapper is told next; nothing once the link is over.
+    async fn news(&mut self) -> Option<LinkNews> {
+        LinkNews::of_letter(self.link.read_u8().await.ok()?)
+    }
+}
+
+/// Two ends: one for whoever speaks, one to be handed over.
+fn pair() -> (UnixStream, OwnedFd) {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    (UnixStream::from_std(ours).unwrap(), theirs.into())
+}
+
+/// What a wrapper hears that says `hello`.
+async fn greeted(link: &mut UnixStream, hello: &str) -> String {
+    link.write_all(format!("{hello}\n").as_bytes()).await.unwrap();
+    let mut line = String::new();
+    // Byte for byte where more may follow would be slow; nothing does.
+    BufReader::new(link).read_line(&mut line).await.unwrap_or(0);
+    line.trim_end().to_owned()
 }
 
 fn answer(id: u64, text: &str) -> Value {
@@ -64,7 +99,10 @@ async fn a_server_answers_what_it_was_asked_and_nothing_else() {
     let house = House::new().await;
     let mut wrapper = Wrapper::connect(&house).await;
     let lookup = call(2, "timezone_lookup", &json!({ "city": "Tokyo" }));
+    let ping = json!({ "jsonrpc": "2.0", "id": 4, "method": "ping" });
     wrapper.from('s', &answer(2, "before the question")).await;
+    wrapper.from('s', &ping).await;
+    assert_eq!(wrapper.next().await, ('c', ping.clone()));
     wrapper.from('c', &lookup).await;
     assert_eq!(wrapper.next().await.0, 's');
     wrapper.from('c', &lookup).await;
@@ -74,11 +112,11 @@ async fn a_server_answers_what_it_was_asked_and_nothing_else() {
         ('c', &json!("a request of this id is open already"))
     );
     wrapper.from('s', &answer(3, "to another")).await;
-    wrapper.say("snot a message").await;
+    wrapper.say('s', b"not a message").await;
+    wrapper.say('s', b"not even \xff text").await;
     wrapper.from('s', &answer(2, "once")).await;
     wrapper.from('s', &answer(2, "twice")).await;
     assert_eq!(wrapper.next().await, ('c', answer(2, "once")));
-    let ping = json!({ "jsonrpc": "2.0", "id": 4, "method": "ping" });
     wrapper.from('s', &ping).await;
     assert_eq!(wrapper.next().await, ('c', ping));
 }
@@ -95,16 +133,57 @@ async fn a_call_that_is_taken_back_over_pipes_never_reaches_the_server() {
     wrapper.from('c', &ping).await;
     assert_eq!(wrapper.next().await, ('s', ping));
     house.answer("apr-1", true).await;
-    wrapper.say("c").await;
-    assert_eq!(wrapper.line().await.unwrap(), "s", "the end of the client reaches the server");
+    wrapper.client.get_mut().shutdown().await.unwrap();
+    assert_eq!(wrapper.news().await, Some(LinkNews::ClientDone));
+    let mut rest = Vec::new();
+    wrapper.server.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.is_empty(), "nothing but the end of the client reaches the server");
+}
+
+#[tokio::test]
+async fn what_a_server_said_last_reaches_a_client_that_is_slow() {
+    let house = House::new().await;
+    let mut wrapper = Wrapper::connect(&house).await;
+    let lookup = call(2, "timezone_lookup", &json!({ "city": "Tokyo" }));
+    wrapper.from('c', &lookup).await;
+    assert_eq!(wrapper.next().await.0, 's');
+    let long = answer(2, &"It is late in Tokyo. ".repeat(20_000));
+    wrapper.from('s', &long).await;
+    wrapper.server.get_mut().shutdown().await.unwrap();
+    assert_eq!(wrapper.news().await, Some(LinkNews::ServerDone));
+    let mut heard = Vec::new();
+    wrapper.client.read_to_end(&mut heard).await.unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&heard).unwrap(), long);
+    assert_eq!(wrapper.news().await, None);
+}
+
+#[tokio::test]
+async fn what_is_no_pipe_is_not_taken() {
+    let house = House::new().await;
+    let mut link = UnixStream::connect(&house.link).await.unwrap();
+    assert_eq!(greeted(&mut link, "{\"server\":\"files\"}").await, "\"ready\"");
+    let file = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+    let ends = LinkEnds {
+        from_client: file(),
+        to_client: file(),
+        from_server: file(),
+        to_server: file(),
+    };
+    ends.hand_over(&link).await.unwrap();
+    assert_eq!(link.read(&mut [0]).await.unwrap(), 0);
+    let mut silent = UnixStream::connect(&house.link).await.unwrap();
+    assert_eq!(greeted(&mut silent, "{\"server\":\"files\"}").await, "\"ready\"");
+    silent.write_all(b"a byte that nothing comes with").await.unwrap();
+    assert_eq!(silent.read(&mut [0]).await.unwrap_or(0), 0);
 }
 
 #[tokio::test]
 async fn a_line_without_end_ends_the_link() {
     let house = Plan::new().limits(|limits| limits.result_bytes_max = 10_000).open().await;
     let mut wrapper = Wrapper::connect(&house).await;
-    wrapper.writing.write_all(&vec![b's'; 100_000]).await.ok();
-    assert_eq!(wrapper.line().await, None);
+    wrapper.server.write_all(&vec![b's'; 100_000]).await.ok();
+    assert_eq!(wrapper.news().await, Some(LinkNews::TooLong));
+    assert_eq!(wrapper.news().await, None);
 }
 
 #[tokio::test]
@@ -113,10 +192,9 @@ async fn a_wrapper_says_who_it_is_or_is_turned_away() {
     for hello in
         ["nonsense", r#"{"server":"files","rank":"root"}"#, r#"{"server":"files","agent":""}"#]
     {
-        let mut wrapper = Wrapper::raw(&house).await;
-        wrapper.say(hello).await;
-        assert!(wrapper.line().await.unwrap().starts_with("{\"refused\""), "{hello}");
-        assert_eq!(wrapper.line().await, None);
+        let mut link = UnixStream::connect(&house.link).await.unwrap();
+        assert!(greeted(&mut link, hello).await.starts_with("{\"refused\""), "{hello}");
+        assert_eq!(link.read(&mut [0]).await.unwrap_or(0), 0);
     }
 }
 
@@ -125,20 +203,18 @@ async fn a_wrapper_says_who_it_is_or_is_turned_away() {
 async fn a_thousand_wrappers_leave_nothing_behind() {
     let house = Plan::new().limits(|limits| limits.connections_max = 4).open().await;
     for _ in 0..1000 {
-        drop(Wrapper::connect_when_free(&house).await);
+        drop(connect_when_free(&house).await);
     }
 }
 
-impl Wrapper {
-    /// Connects as soon as a seat is free: the last one's is given back a moment after it is gone.
-    async fn connect_when_free(house: &House) -> Self {
-        loop {
-            let mut wrapper = Self::raw(house).await;
-            if wrapper.writing.write_all(b"{\"server\":\"files\"}\n").await.is_ok()
-                && wrapper.reading.fill_buf().await.is_ok_and(|bytes| !bytes.is_empty())
-            {
-                return wrapper;
-            }
+/// Connects as soon as a seat is free: the last one's is given back a moment after it is gone.
+async fn connect_when_free(house: &House) -> UnixStream {
+    loop {
+        let mut link = UnixStream::connect(&house.link).await.unwrap();
+        if link.write_all(b"{\"server\":\"files\"}\n").await.is_ok()
+            && link.read(&mut [0]).await.is_ok_and(|bytes| bytes > 0)
+        {
+            return link;
         }
     }
 }

@@ -1,0 +1,342 @@
+//! One client, one server, and what passes between them.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::LinkNews;
+use super::ends::{LinkEnds, reading, writing};
+use super::lines::{Lines, Out, TooLong};
+use crate::mcp::answer;
+use crate::mcp::message::{Id, Kind, Message, Request, read_id};
+use crate::mcp::relay::{Awaited, Cleared, Onward, Relay};
+use crate::mcp::waiting::Pulse;
+
+/// How many lines of calls that a person decided about wait to be sent.
+const LINES_MAX: usize = 64;
+/// How much waits for a side that reads slowly, before nothing more is read that could be for it.
+const OUT_BYTES_MAX: usize = 1 << 20;
+/// How long the two may take to read what is left for them.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
+
+/// A client or a server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Side {
+    Client,
+    Server,
+}
+
+/// Both sides, and what lies between.
+pub(super) struct Talk {
+    link: Arc<Link>,
+    /// What calls that are judged beside come to.
+    coming: mpsc::Receiver<(Side, String)>,
+    client: Lines,
+    server: Lines,
+    out: Outs,
+}
+
+/// What both sides are to hear.
+struct Outs {
+    client: Out,
+    server: Out,
+}
+
+impl Outs {
+    fn push(&mut self, (to, text): (Side, String)) {
+        match to {
+            Side::Client => self.client.push(&text),
+            Side::Server => self.server.push(&text),
+        }
+    }
+
+    /// Whether a side may be listened to. A server that does not listen is still heard, so that it
+    /// gets round to listening; what it is refused is short.
+    fn has_room(&self, from: Side) -> bool {
+        let server_max = match from {
+            Side::Client => OUT_BYTES_MAX,
+            Side::Server => 2 * OUT_BYTES_MAX,
+        };
+        self.client.bytes() < OUT_BYTES_MAX && self.server.bytes() < server_max
+    }
+}
+
+impl Talk {
+    /// A talk between those who hold the other ends.
+    pub(super) fn between(ends: LinkEnds, relay: Relay) -> io::Result<Self> {
+        let LinkEnds { from_client, to_client, from_server, to_server } = ends;
+        let bytes_max = relay.gateway.limits.result_bytes_max;
+        let (lines, coming) = mpsc::channel(LINES_MAX);
+        Ok(Self {
+            link: Arc::new(Link { relay, lines, asked: Mutex::default() }),
+            coming,
+            client: Lines::new(reading(from_client)?, bytes_max),
+            server: Lines::new(reading(from_server)?, bytes_max),
+            out: Outs {
+                client: Out::new(writing(to_client)?),
+                server: Out::new(writing(to_server)?),
+            },
+        })
+    }
+
+    /// Carries lines to and fro until one side or the wrapper is gone.
+    ///
+    /// One task reads, writes, and judges what is decided at once: a line that went from task to
+    /// task would be on its way for longer than all that is done with it.
+    pub(super) async fn run(&mut self, wrapper: &mut UnixStream) {
+        let Self { link, coming, client, server, out } = self;
+        let (mut judging, mut done, mut told) = (JoinSet::new(), false, false);
+        while !out.client.is_closed() {
+            while let Ok(said) = coming.try_recv() {
+                out.push(said);
+            }
+            // The server learns that the client is done once it has all that the client asked.
+            if done && !told && judging.is_empty() && out.server.bytes() == 0 {
+                told = true;
+                out.server.close().await;
+                wrapper.write_all(&[LinkNews::ClientDone.letter()]).await.ok();
+            }
+            let (from, read) = tokio::select! {
+                biased;
+                () = out.client.write(), if out.client.bytes() > 0 => continue,
+                () = out.server.write(), if out.server.bytes() > 0 => continue,
+                // Taken out as they end, so that the set holds only what is still being judged.
+                Some(_) = judging.join_next() => continue,
+                Some(said) = coming.recv() => {
+                    out.push(said);
+                    continue;
+                }
+                // A wrapper says nothing more until it goes.
+                _ = wrapper.read_u8() => return,
+                read = server.advance(), if out.has_room(Side::Server) => (Side::Server, read),
+                read = client.advance(), if !done && out.has_room(Side::Client) => (Side::Client, read),
+            };
+            let line = match (from, read) {
+                (Side::Client, Ok(true)) => client.line(),
+                (Side::Server, Ok(true)) => server.line(),
+                (Side::Client, Ok(false)) => {
+                    done = true;
+                    continue;
+                }
+                (Side::Server, Ok(false)) => return self.end(wrapper).await,
+                (_, Err(TooLong)) => {
+                    wrapper.write_all(&[LinkNews::TooLong.letter()]).await.ok();
+                    return;
+                }
+            };
+            let heard = link.hear(from, line, &mut judging);
+            tokio::pin!(heard);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut heard => break,
+                    // What is said on the way goes out, so that nobody waits for room that only
+                    // we can make.
+                    Some(said) = coming.recv() => out.push(said),
+                }
+            }
+        }
+    }
+
+    /// The server has said its last; the client gets all of it, in its own time.
+    async fn end(&mut self, wrapper: &mut UnixStream) {
+        wrapper.write_all(&[LinkNews::ServerDone.letter()]).await.ok();
+        while let Ok(said) = self.coming.try_recv() {
+            self.out.push(said);
+        }
+        tokio::select! {
+            () = self.out.client.write_all() => {}
+            _ = wrapper.read_u8() => {}
+        }
+    }
+
+    /// What was said last still goes out, unless nobody reads it.
+    pub(super) async fn say_last_words(&mut self) {
+        while let Ok(said) = self.coming.try_recv() {
+            self.out.push(said);
+        }
+        let said = async {
+            self.out.client.write_all().await;
+            self.out.server.write_all().await;
+        };
+        tokio::time::timeout(LAST_WORDS_WITHIN, said).await.ok();
+    }
+}
+
+/// What is decided about lines.
+struct Link {
+    relay: Relay,
+    lines: mpsc::Sender<(Side, String)>,
+    /// The client's requests that have not been answered.
+    asked: Mutex<HashMap<Id, Stage>>,
+}
+
+/// How far a client's request has come.
+enum Stage {
+    /// It is being judged; the server has not heard of it.
+    Judged(AbortHandle),
+    /// The server has it.
+    Sent(Box<Awaited>),
+}
+
+impl Link {
+    async fn hear(self: &Arc<Self>, from: Side, line: &[u8], judging: &mut JoinSet<()>) {
+        if line.trim_ascii().is_empty() {
+            return;
+        }
+        match (from, std::str::from_utf8(line)) {
+            (Side::Client, Ok(text)) => self.from_client(text, judging).await,
+            (Side::Server, Ok(text)) => self.from_server(text, judging).await,
+            (Side::Client, Err(_)) => {
+                let words = "a line is not UTF-8";
+                let error = answer::error(None, answer::INVALID_REQUEST, words, None);
+                self.say(Side::Client, error).await;
+            }
+            // What a server prints beside its messages is passed on to nobody.
+            (Side::Server, Err(_)) => {}
+        }
+    }
+
+    async fn from_client(self: &Arc<Self>, text: &str, judging: &mut JoinSet<()>) {
+        let message = match Message::read(text) {
+            Ok(message) => message,
+            Err(why) => {
+                let words = why.to_string();
+                let error = answer::error(None, answer::INVALID_REQUEST, &words, None);
+                return self.say(Side::Client, error).await;
+            }
+        };
+        match message.kind {
+            Kind::Request(request) => {
+                let id = request.id();
+                let full = self.asked().len() >= self.relay.gateway.limits.requests_max;
+                if full || self.asked().contains_key(&id) {
+                    let words = match full {
+                        true => "more requests are open than `requests_max` allows",
+                        false => "a request of this id is open already",
+                    };
+                    let error = answer::error(Some(&id), answer::INVALID_REQUEST, words, None);
+                    return self.say(Side::Client, error).await;
+                }
+                let (link, text) = (self.clone(), message.text.to_owned());
+                let mut judged = Box::pin(async move { link.judge(text).await });
+                let is_done =
+                    poll_fn(|context| Poll::Ready(judged.as_mut().poll(context).is_ready()));
+                if !is_done.await {
+                    // The lock is held until the stage is in, so the task cannot end before.
+                    let mut asked = self.asked();
+                    let task = judging.spawn(judged);
+                    asked.entry(id).or_insert(Stage::Judged(task));
+                }
+            }
+            Kind::Notification { .. } if self.cancels(&message) => {}
+            Kind::Notification { .. } | Kind::Response { .. } => {
+                self.say(Side::Server, message.text.to_owned()).await;
+            }
+        }
+    }
+
+    /// Has a client's request judged, and passes it on or answers it.
+    async fn judge(&self, text: String) {
+        let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(&text) else { return };
+        let wait = Duration::from_secs(self.relay.gateway.limits.wait_seconds_max);
+        match self.heard(&request, wait).await {
+            Onward::Pass(cleared) => {
+                let (text, awaited) = cleared.into_parts();
+                self.asked().insert(awaited.id.clone(), Stage::Sent(Box::new(awaited)));
+                self.say(Side::Server, text).await;
+            }
+            Onward::Answer(answer) | Onward::Later(answer, _) => {
+                self.asked().remove(&request.id());
+                self.say(Side::Client, answer).await;
+            }
+        }
+    }
+
+    /// The word on a request. While a person thinks, a client that asked to hear of progress does.
+    async fn heard(&self, request: &Request<'_>, wait: Duration) -> Onward<Cleared> {
+        let asked = self.relay.ask(request, wait);
+        tokio::pin!(asked);
+        let mut pulse = Pulse::of(request);
+        loop {
+            tokio::select! {
+                biased;
+                onward = &mut asked => return onward,
+                () = pulse.due(), if pulse.is_heard() => {}
+            }
+            if let Some(word) = pulse.word() {
+                self.say(Side::Client, word).await;
+            }
+        }
+    }
+
+    /// Whether a message takes back a request that the server has not heard of.
+    fn cancels(&self, message: &Message<'_>) -> bool {
+        let Some(id) = message.cancelled_id() else { return false };
+        let mut asked = self.asked();
+        let Some(Stage::Judged(task)) = asked.get(&id) else { return false };
+        task.abort();
+        asked.remove(&id);
+        true
+    }
+
+    async fn from_server(self: &Arc<Self>, text: &str, judging: &mut JoinSet<()>) {
+        // What a server prints beside its messages is passed on to nobody.
+        let Ok(message) = Message::read(text) else { return };
+        match message.kind {
+            Kind::Notification { .. } => {
+                if let Some(told) = self.relay.told(&message) {
+                    self.say(Side::Client, told).await;
+                }
+            }
+            Kind::Response { id, .. } => {
+                // An answer that nobody waits for is dropped, and so is a second one.
+                let Some(id) = id.and_then(read_id) else { return };
+                let asked = self.asked().remove(&id);
+                let awaited = match asked {
+                    Some(Stage::Sent(awaited)) => awaited,
+                    Some(judged @ Stage::Judged(_)) => {
+                        // An answer before the question was asked is none.
+                        self.asked().insert(id, judged);
+                        return;
+                    }
+                    None => return,
+                };
+                let answer = self.relay.answered(&awaited, &message).await;
+                self.say(Side::Client, answer).await;
+            }
+            Kind::Request(_) => {
+                let (link, text) = (self.clone(), message.text.to_owned());
+                judging.spawn(async move { link.judge_servers(text).await });
+            }
+        }
+    }
+
+    async fn judge_servers(&self, text: String) {
+        let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(&text) else { return };
+        let wait = Duration::from_secs(self.relay.gateway.limits.wait_seconds_max);
+        match self.relay.ask_client(&request, wait).await {
+            Onward::Pass(()) => self.say(Side::Client, text).await,
+            Onward::Answer(answer) | Onward::Later(answer, _) => {
+                self.say(Side::Server, answer).await;
+            }
+        }
+    }
+
+    async fn say(&self, to: Side, text: String) {
+        // A wrapper that is gone hears nothing, and its connection ends soon.
+        let _ = self.lines.send((to, text)).await;
+    }
+
+    fn asked(&self) -> std::sync::MutexGuard<'_, HashMap<Id, Stage>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
