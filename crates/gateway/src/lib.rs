@@ -46,8 +46,8 @@ pub use gateway::{Enforcement, Gateway, OpenError, Ports};
 pub use identity::{Algorithm, Issuer};
 pub use mcp::sse;
 pub use mcp::{
-    LinkEnds, LinkHello, LinkNews, LinkWelcome, McpAddress, McpProcess, McpProgram, McpRunning, McpServer,
-    McpServers, ServerError,
+    LinkEnds, LinkHello, LinkNews, LinkWelcome, McpAddress, McpProcess, McpProgram, McpRunning,
+    McpServer, McpServers, ServerError,
 };
 pub use openapi::document as openapi_document;
 pub use paths::follow_paths;

@@ -1,5 +1,6 @@
 //! `bakerst mcp -- PROGRAM`: the server behind the wrapper, from its start to its end.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -92,8 +93,10 @@ fn a_client_that_uses_a_socket_is_served_like_one_with_pipes() {
 #[test]
 fn a_client_that_reads_and_writes_files_is_served_like_one_with_pipes() {
     let wrapped = Wrapped::new();
-    let (asked, answered) = (wrapped.home.path().join("asked"), wrapped.home.path().join("answered"));
-    let lines = (1..=50).map(|id| json!({ "jsonrpc": "2.0", "id": id, "method": "ping" }).to_string() + "\n");
+    let (asked, answered) =
+        (wrapped.home.path().join("asked"), wrapped.home.path().join("answered"));
+    let lines = (1..=50)
+        .map(|id| json!({ "jsonrpc": "2.0", "id": id, "method": "ping" }).to_string() + "\n");
     fs::write(&asked, lines.collect::<String>()).unwrap();
     let mut wrapper = wrapped.around(ANSWERING);
     wrapper.stdin(fs::File::open(&asked).unwrap()).stdout(fs::File::create(&answered).unwrap());

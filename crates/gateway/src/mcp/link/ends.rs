@@ -74,8 +74,7 @@ impl LinkEnds {
             Ok(taken)
         };
         let taken = stream.async_io(Interest::READABLE, take).await?;
-        let Ok([from_client, to_client, from_server, to_server]) =
-            <[OwnedFd; 4]>::try_from(taken)
+        let Ok([from_client, to_client, from_server, to_server]) = <[OwnedFd; 4]>::try_from(taken)
         else {
             return Err(io::ErrorKind::InvalidData.into());
         };

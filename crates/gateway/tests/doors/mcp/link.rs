@@ -163,12 +163,8 @@ async fn what_is_no_pipe_is_not_taken() {
     let mut link = UnixStream::connect(&house.link).await.unwrap();
     assert_eq!(greeted(&mut link, "{\"server\":\"files\"}").await, "\"ready\"");
     let file = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
-    let ends = LinkEnds {
-        from_client: file(),
-        to_client: file(),
-        from_server: file(),
-        to_server: file(),
-    };
+    let ends =
+        LinkEnds { from_client: file(), to_client: file(), from_server: file(), to_server: file() };
     ends.hand_over(&link).await.unwrap();
     assert_eq!(link.read(&mut [0]).await.unwrap(), 0);
     let mut silent = UnixStream::connect(&house.link).await.unwrap();
