@@ -346,7 +346,9 @@ impl Aggregate {
         let mut rest = rest.to_owned();
         if field == "name" && names::is_short(&rest) {
             let list = if method == "tools/call" { "tools/list" } else { "prompts/list" };
-            match self.whole_name(server, (list, &called), request, outlet).await? {
+            let patience = Duration::from_millis(self.gateway().limits.mcp_list_millis_max);
+            let whole = self.whole_name(server, (list, &called), request, outlet);
+            match tokio::time::timeout(patience, whole).await.unwrap_or(Ok(None))? {
                 Some(whole) => rest = whole,
                 None => {
                     return Ok(Err("its server lists nothing of this name any more".to_owned()));

@@ -161,7 +161,7 @@ pub(crate) async fn serve(visit: Visit) -> Result<Response<Body>, Problem> {
         let conversation = conversation(&headers, &caller)?;
         let visitor =
             Visitor { door, gateway, caller, conversation, path, headers, in_rounds: true };
-        return Ok(aggregate::serve(visitor, method, &body).await);
+        return Ok(Box::pin(aggregate::serve(visitor, method, &body)).await);
     }
     let server = door.servers.name(&server).ok_or_else(|| no_such(&server))?;
     let principal = &caller.principal;
@@ -187,7 +187,7 @@ pub(crate) async fn serve(visit: Visit) -> Result<Response<Body>, Problem> {
             let method = way.method.clone();
             let core = Core::One(Box::new(way));
             let client = OldClient { core, stated, owner, session };
-            return Ok(client.serve(&method, &body).await);
+            return Ok(Box::pin(client.serve(&method, &body)).await);
         }
     }
     match way.method {
@@ -225,10 +225,10 @@ impl Way {
                 let is_stateless = stateless.is_some_and(Revision::is_stateless);
                 match self.door.knowledge.of(&self.relay.server) {
                     Speaks::Old if is_stateless => {
-                        carried(self.carry_over(text, outlet), answer).await
+                        carried(Box::pin(self.carry_over(text, outlet)), answer).await
                     }
                     Speaks::New if request.method() == "initialize" => {
-                        carried(self.carry_hello(text, outlet), answer).await
+                        carried(Box::pin(self.carry_hello(text, outlet)), answer).await
                     }
                     _ => carried(self.carry(text, outlet), answer).await,
                 }

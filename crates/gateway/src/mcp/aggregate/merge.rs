@@ -207,6 +207,8 @@ fn readdress(item: &mut Value, alias: &str, is_resource: bool) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn said(said: &[(&str, Said)]) -> BTreeMap<String, Said> {
@@ -257,6 +259,48 @@ mod tests {
         assert_eq!(result["resources"][0]["uri"], "bakerst:a/a:b");
         let next = next.unwrap().servers;
         assert_eq!(next, [("b".to_owned(), Some("7".to_owned())), ("c".to_owned(), None)].into());
+    }
+
+    proptest! {
+        /// However long the servers' lists and pages are, walking through ours shows each item once
+        /// and comes to an end.
+        #[test]
+        fn every_item_is_on_one_page(
+            lengths in proptest::collection::vec(0usize..7, 1..5),
+            each in 1usize..4,
+            bytes_max in 1usize..200,
+        ) {
+            let servers = || (0..lengths.len()).map(|at| format!("s{at}"));
+            let mut place = Place { list: String::new(), servers: servers().map(|alias| (alias, None)).collect() };
+            let mut seen = Vec::new();
+            for _ in 0..100 {
+                let said = place.servers.iter().map(|(alias, cursor)| {
+                    let at: usize = alias[1..].parse().unwrap();
+                    let from: usize = cursor.as_deref().map_or(0, |cursor| cursor.parse().unwrap());
+                    let to = lengths[at].min(from + each);
+                    let tools: Vec<Value> = (from..to).map(|n| json!({ "name": format!("t{n}") })).collect();
+                    let mut result = json!({ "tools": tools });
+                    if to < lengths[at] {
+                        result["nextCursor"] = to.to_string().into();
+                    }
+                    (alias.clone(), done(result))
+                });
+                let (answer, next) = page("tools/list", &place, &said.collect(), bytes_max);
+                let Answer::Done(result) = answer else { panic!("an error") };
+                let names = result["tools"].as_array().unwrap().iter();
+                seen.extend(names.map(|tool| tool["name"].as_str().unwrap().to_owned()));
+                match next {
+                    Some(next) => place = next,
+                    None => break,
+                }
+            }
+            seen.sort();
+            let mut all: Vec<String> = servers().zip(&lengths).flat_map(|(alias, length)| {
+                (0..*length).map(move |n| format!("{alias}__t{n}"))
+            }).collect();
+            all.sort();
+            prop_assert_eq!(seen, all);
+        }
     }
 
     #[test]

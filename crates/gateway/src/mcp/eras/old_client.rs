@@ -213,6 +213,10 @@ impl OldClient {
             let asked = self.core.ask(&text, again, outlet).await?;
             let Some(answer) = asked.answer() else { return Ok(asked) };
             let Some(wanted) = upward::wanted(&answer) else {
+                if !upward::is_known(&answer) {
+                    let words = "the server answered with a kind of result that no client of an older revision knows";
+                    return Ok(Asked::failed(&id, words));
+                }
                 let text = upward::answered(answer).write(id.as_json());
                 return Ok(Asked { text, ..asked });
             };

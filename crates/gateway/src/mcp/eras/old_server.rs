@@ -113,7 +113,7 @@ impl Way {
                     let asked = Asked::to(id, &answer);
                     return Ok(Asked { cleared: Some(talk.cleared), ..asked });
                 }
-                Ok(Turn::Wants(wanted)) => return Ok(self.park(talk, &wanted, id)),
+                Ok(Turn::Wants(wanted)) => return Ok(self.park(talk, &wanted, id).await),
                 Err(Gone) => {
                     self.take_back(&talk).await;
                     return Err(Gone);
@@ -181,20 +181,25 @@ impl Way {
     }
 
     /// Ends the request, and has its call wait for the client to come back.
-    fn park(&self, talk: Talk, wanted: &str, id: &Id) -> Asked {
+    async fn park(&self, talk: Talk, wanted: &str, id: &Id) -> Asked {
         let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(wanted) else {
             return Asked::failed(id, "what the server asks for cannot be read");
         };
-        let parked = self.door.parked.park(talk, wanted.to_owned(), (&self.door.seal, &self.owner));
-        let Some((name, state)) = parked else {
-            return Asked::failed(id, "the system has no randomness");
+        let limits = &self.relay.gateway.limits;
+        let bounds = (&self.door.seal, &self.owner, limits);
+        let (name, state) = match self.door.parked.park(talk, wanted.to_owned(), bounds) {
+            Ok(parked) => parked,
+            Err(talk) => {
+                self.take_back(&talk).await;
+                let words = "more calls wait for their clients than `mcp_parked_max` allows";
+                return Asked::failed(id, words);
+            }
         };
-        let (door, owner) = (self.door.clone(), self.owner);
+        let patience = Duration::from_secs(limits.wait_seconds_max);
         let way = self.clone();
-        let patience = Duration::from_secs(self.relay.gateway.limits.wait_seconds_max);
         tokio::spawn(async move {
             tokio::time::sleep(patience).await;
-            if let Some(parked) = door.parked.take(&name, &owner) {
+            if let Some(parked) = way.door.parked.take(&name, &way.owner) {
                 way.take_back(&parked.talk).await;
             }
         });
@@ -224,7 +229,7 @@ impl Way {
         let responses = fields(request.params).remove(RESPONSES);
         let Some(response) = fields(responses.as_deref()).remove(KEY) else {
             // Without the answer the question stands.
-            return Ok(self.park(parked.talk, &parked.wanted, &id));
+            return Ok(self.park(parked.talk, &parked.wanted, &id).await);
         };
         if let Ok(Message { kind: Kind::Request(wanted), .. }) = Message::read(&parked.wanted) {
             let asked_as = wanted.id();

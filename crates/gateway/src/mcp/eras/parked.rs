@@ -57,19 +57,24 @@ impl Calls {
         self.calls().len() < limits.mcp_parked_max
     }
 
-    /// Has a call wait; under which name, and the word that its client is to bring back.
+    /// Has a call wait; under which name, and the word that its client is to bring back. Where it
+    /// cannot wait it is handed back.
     pub(crate) fn park(
         &self,
         talk: Talk,
         wanted: String,
-        (seal, owner): (&Seal, &Owner),
-    ) -> Option<(String, String)> {
+        (seal, owner, limits): (&Seal, &Owner, &Limits),
+    ) -> Result<(String, String), Box<Talk>> {
         let mut name = [0; NAME_BYTES];
-        getrandom::fill(&mut name).ok()?;
+        if getrandom::fill(&mut name).is_err() {
+            return Err(Box::new(talk));
+        }
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
-        let word = format!("{OURS}{}", seal.name(&name, owner).ok()?);
-        self.calls().insert(name.clone(), Parked { talk, wanted, owner: *owner });
-        Some((name, word))
+        let mut calls = self.calls();
+        let word = seal.name(&name, owner).ok().filter(|_| calls.len() < limits.mcp_parked_max);
+        let Some(word) = word else { return Err(Box::new(talk)) };
+        calls.insert(name.clone(), Parked { talk, wanted, owner: *owner });
+        Ok((name, format!("{OURS}{word}")))
     }
 
     /// The call of this name, which waits no longer.

@@ -103,7 +103,9 @@ impl Sessions {
         }
         let mut made_room = Vec::new();
         while kept.slots.len() >= limits.mcp_sessions_max.max(1) {
-            let idle = kept.slots.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| *key);
+            // One in which a call is under way goes last.
+            let idle = kept.slots.iter().min_by_key(|(_, (slot, used))| (!is_idle(slot), *used));
+            let idle = idle.map(|(key, _)| *key);
             let Some((slot, _)) = idle.and_then(|key| kept.slots.remove(&key)) else { break };
             made_room.push(slot);
         }
@@ -119,7 +121,7 @@ impl Sessions {
         let old: Vec<Key> = kept
             .slots
             .iter()
-            .filter(|(_, (slot, used))| used.elapsed() >= idle && Arc::strong_count(slot) == 1)
+            .filter(|(_, (slot, used))| used.elapsed() >= idle && is_idle(slot))
             .map(|(key, _)| *key)
             .collect();
         let gone =
@@ -129,17 +131,32 @@ impl Sessions {
     }
 }
 
+/// Whether nobody begins the session, and nobody holds it.
+fn is_idle(slot: &Slot) -> bool {
+    Arc::strong_count(slot) == 1
+        && slot
+            .try_lock()
+            .is_ok_and(|held| held.as_ref().is_none_or(|session| Arc::strong_count(session) == 1))
+}
+
 #[cfg(test)]
 mod tests {
     use bakerst_model::Digest;
 
     use super::*;
 
+    fn key(text: &str) -> Key {
+        *Digest::of(text.as_bytes()).as_bytes()
+    }
+
+    fn begun() -> Arc<Old> {
+        Arc::new(Old::new(("s".into(), Owner::new("", "", "")), None, Value::Null))
+    }
+
     #[tokio::test(start_paused = true)]
     async fn sessions_make_room_and_go_when_nobody_uses_them() {
         let (sessions, limits) =
             (Sessions::default(), Limits { mcp_sessions_max: 2, ..Limits::default() });
-        let key = |text: &str| *Digest::of(text.as_bytes()).as_bytes();
         let mut sweeps = 0;
         for name in ["a", "b", "a", "c"] {
             let (_, made_room, sweep) = sessions.slot(key(name), &limits);
@@ -155,6 +172,23 @@ mod tests {
         assert_eq!((gone.len(), is_left), (1, true), "one is in use");
         drop(used);
         assert!(!sessions.sweep(Duration::from_secs(10)).1);
+    }
+
+    /// A call may take longer than a session is kept without one.
+    #[tokio::test(start_paused = true)]
+    async fn a_session_in_which_a_call_is_under_way_stays() {
+        let (sessions, limits) =
+            (Sessions::default(), Limits { mcp_sessions_max: 2, ..Limits::default() });
+        let under_way = begun();
+        *sessions.slot(key("a"), &limits).0.lock().await = Some(under_way.clone());
+        tokio::time::advance(Duration::from_secs(100)).await;
+        *sessions.slot(key("b"), &limits).0.lock().await = Some(begun());
+        tokio::time::advance(Duration::from_secs(100)).await;
+        sessions.slot(key("c"), &limits);
+        assert!(sessions.kept().slots.contains_key(&key("a")));
+        assert_eq!(sessions.sweep(Duration::from_secs(1)).0.len(), 0);
+        drop(under_way);
+        assert_eq!(sessions.sweep(Duration::from_secs(1)).0.len(), 1);
     }
 
     #[test]

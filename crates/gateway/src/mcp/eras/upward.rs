@@ -196,6 +196,13 @@ pub(crate) fn wanted_request(id: &str, wanted: &Value, revision: &str) -> String
     written(id, method, &params)
 }
 
+/// Whether an answer is one that clients of older revisions know: an extension's kinds of results
+/// are none.
+pub(crate) fn is_known(answer: &Answer) -> bool {
+    let Answer::Done(result) = answer else { return true };
+    result.get("resultType").is_none_or(|kind| kind == "complete")
+}
+
 /// An answer as clients of older revisions know it.
 pub(crate) fn answered(mut answer: Answer) -> Answer {
     if let Answer::Done(Value::Object(result)) = &mut answer {
@@ -349,6 +356,10 @@ mod tests {
         let text = r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","ttlMs":5,"cacheScope":"private","tools":[],"_meta":{"io.modelcontextprotocol/serverInfo":{}}}}"#;
         let Answer::Done(result) = answered(answer(text).unwrap()) else { panic!() };
         assert_eq!(result, json!({ "tools": [] }));
+        for (kind, want) in [("complete", true), ("task", false)] {
+            assert_eq!(is_known(&Answer::Done(json!({ "resultType": kind }))), want);
+        }
+        assert!(is_known(&Answer::Done(json!({}))));
         let word = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":4}}}"#;
         assert!(!told(word).unwrap().contains("_meta"));
     }

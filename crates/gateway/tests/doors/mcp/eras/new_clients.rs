@@ -40,6 +40,35 @@ async fn discovery_is_answered_and_one_session_serves_many_requests() {
     );
 }
 
+/// Who asks for lines of the log gets them from the level on that was asked for; nobody else does.
+#[tokio::test]
+async fn a_level_that_a_request_wants_is_set_in_the_session_once() {
+    let (house, server, _) = met(Plan::new(), |seen| {
+        let word = json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": { "level": "info", "data": "a word" } });
+        let answered = super::super::echoed(seen);
+        let text = format!("data: {word}\n\ndata: {answered}\n\n");
+        (seen.message()["method"] == "tools/call")
+            .then(|| crate::support::said(200, super::super::EVENTS, text))
+    })
+    .await;
+    for (level, heard) in [(None, 1), (Some("info"), 2), (Some("info"), 2), (None, 1)] {
+        let (mut message, headers) = new_request("tools/call", &lookup(), &json!({}));
+        if let Some(level) = level {
+            message["params"]["_meta"][format!("{META}logLevel")] = level.into();
+        }
+        let reply = post(&mut house.tcp().await, &headers, &message).await;
+        let messages = if heard == 1 { vec![last(&reply)] } else { messages(&reply) };
+        assert_eq!(
+            (messages.len(), fate(messages.last().unwrap())),
+            (heard, "made".into()),
+            "{reply:?}"
+        );
+        assert_eq!(reply.text.contains("a word"), heard == 2);
+    }
+    let set = server.methods().into_iter().filter(|method| method == "logging/setLevel");
+    assert_eq!(set.count(), 1);
+}
+
 #[tokio::test]
 async fn those_who_can_do_other_things_or_lead_other_conversations_share_no_session() {
     let (house, server, wire) = met(Plan::new(), nothing).await;
