@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::{JSON, LEGACY, call, echoed, fate, messages, modern};
-use crate::support::{Client, House, Plan, Reply, Seen, Upstream, said, streaming};
+use crate::support::{Client, House, Pipes, Plan, Program, Reply, Seen, Upstream, said, streaming};
 
 pub(super) const META: &str = "io.modelcontextprotocol/";
 pub(super) const OFFERS: &str =
@@ -305,4 +305,53 @@ async fn a_server_whose_revision_is_stated_is_asked_in_no_other() {
     .await;
     assert_eq!(fate(&reply.json()), "made");
     assert_eq!(server.methods(), ["initialize", "notifications/initialized", "tools/call"]);
+}
+
+/// A program that speaks one kind of revision only, and refuses the other's words.
+fn program(is_new: bool) -> Program {
+    Program::new(move |mut pipes: Pipes| async move {
+        while let Some(asked) = pipes.asked().await {
+            let is_said_new =
+                asked["params"]["_meta"][format!("{META}protocolVersion")].is_string();
+            let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": { "tools": {} }, "serverInfo": { "name": "p", "version": "1" } });
+            let discovered = json!({ "resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": { "tools": {} } });
+            match asked["method"].as_str() {
+                _ if is_said_new != is_new => {
+                    let error = json!({ "code": -32601, "message": "no such method" });
+                    pipes
+                        .say(&json!({ "jsonrpc": "2.0", "id": asked["id"], "error": error }))
+                        .await;
+                }
+                Some("initialize") => pipes.answer(&asked, &hello).await,
+                Some("server/discover") => pipes.answer(&asked, &discovered).await,
+                _ => pipes.echo(&asked).await,
+            }
+        }
+    })
+}
+
+/// Programs that we start are translated like servers behind an address.
+#[tokio::test]
+async fn a_program_of_another_revision_is_understood_too() {
+    for is_new in [false, true] {
+        let (house, program) = (House::new().await, program(is_new));
+        house.put(program.server());
+        let params = json!({ "name": "timezone_lookup", "arguments": { "city": "Tokyo" } });
+        for path in ["/mcp/files", "/mcp"] {
+            let prefix = if path == "/mcp" { "files__" } else { "" };
+            let mut params = params.clone();
+            params["name"] = format!("{prefix}timezone_lookup").into();
+            let mut old = Old::begin(&house, path, &json!({})).await;
+            let message =
+                json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+            assert_eq!(fate(&last(&old.post(path, &message).await)), "made", "{is_new} {path}");
+            for (method, params) in [("server/discover", &json!({})), ("tools/call", &params)] {
+                let (message, headers) = new_request(method, params, &json!({}));
+                let text = message.to_string();
+                let line = format!("POST {path}");
+                let reply = house.tcp().await.exchange(&line, &headers, text.as_bytes()).await;
+                assert_eq!(fate(&last(&reply)), "made", "{is_new} {path} {method}");
+            }
+        }
+    }
 }
