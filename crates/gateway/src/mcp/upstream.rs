@@ -223,9 +223,13 @@ impl McpServers {
         Ok(self)
     }
 
-    /// The revision that the configuration says a server speaks.
+    /// The revision that the configuration says a server speaks, or the way to it.
     pub(crate) fn stated(&self, name: &str) -> Option<Revision> {
-        self.stated.get(name).copied()
+        let known = match self.servers.get(name)? {
+            Server::Duplex(duplex) => duplex.speaks(),
+            Server::Address(_) => None,
+        };
+        self.stated.get(name).copied().or(known)
     }
 
     /// The server of this name, as it is known.

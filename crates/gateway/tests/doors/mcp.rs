@@ -5,6 +5,7 @@ mod duplex;
 mod eras;
 mod faults;
 mod link;
+mod lost;
 mod results;
 mod screening;
 mod tls;

@@ -5,6 +5,7 @@ mod client;
 mod clock;
 mod custody;
 pub(crate) mod frames;
+mod listened;
 mod program;
 mod upstream;
 mod vitals;
@@ -33,6 +34,7 @@ pub(crate) use books::{FakeApprovals, FakeConversations, FakeJournal, FakeTokens
 pub(crate) use client::{Client, Reply, request};
 pub(crate) use clock::TestClock;
 pub(crate) use custody::FakeCustody;
+pub(crate) use listened::Listened;
 pub(crate) use program::{Pipes, Program};
 pub(crate) use upstream::{Seen, Upstream, said, streaming};
 pub(crate) use vitals::FakeVitals;
@@ -228,7 +230,7 @@ impl House {
         self.put_all(named, &stated.collect::<Vec<_>>());
     }
 
-    fn put_all(
+    pub(crate) fn put_all(
         &self,
         servers: impl IntoIterator<Item = (String, McpServer)>,
         stated: &[(&str, &str)],

@@ -28,6 +28,7 @@ use super::{FromServer, Outgoing, SESSION, Silent};
 use crate::mcp::answer;
 use crate::mcp::message::{Kind, Message, Request};
 use crate::mcp::relay::is_stateless;
+use crate::mcp::revision::Revision;
 use crate::mcp::session::Owner;
 use ends::Ends;
 pub(crate) use heard::Heard;
@@ -163,6 +164,14 @@ impl Duplex {
             idle_max: Duration::from_secs(limits.server_idle_seconds_max),
         };
         Self { reach, sessions: Arc::default(), seats, bounds }
+    }
+
+    /// What a server that is reached like this speaks, where that is known.
+    pub(super) const fn speaks(&self) -> Option<Revision> {
+        match &self.reach {
+            Reach::Program(_) => None,
+            Reach::Sse(_) => Some(Revision::V2024_11_05),
+        }
     }
 
     /// Ends every conversation.

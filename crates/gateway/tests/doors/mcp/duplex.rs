@@ -1,6 +1,7 @@
 //! Servers that are spoken with: programs that are started for each session.
 
 mod faults;
+mod listened;
 mod stateless;
 
 use std::time::Duration;

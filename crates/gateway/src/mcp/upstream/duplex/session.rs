@@ -16,6 +16,8 @@ use crate::mcp::upstream::{FromServer, Silent};
 
 /// How many messages wait for a server that reads slowly, before its clients have to wait too.
 const LINES_MAX: usize = 64;
+/// How long a conversation is kept in which the server refused all that it was asked.
+const OF_NO_USE: Duration = Duration::from_secs(5);
 
 /// A conversation, as those see it who speak in it.
 pub(super) struct Session {
@@ -210,10 +212,11 @@ async fn hear(
         }
     };
     let unused = async {
+        let max = || if switch.is_of_no_use() { idle_max.min(OF_NO_USE) } else { idle_max };
         loop {
-            let until = switch.idle_since().unwrap_or_else(Instant::now) + idle_max;
-            tokio::time::sleep_until(until).await;
-            if switch.idle_since().is_some_and(|since| since + idle_max <= Instant::now()) {
+            let since = switch.idle_since().unwrap_or_else(Instant::now);
+            tokio::time::sleep_until(since + max()).await;
+            if switch.idle_since().is_some_and(|since| since.elapsed() >= max()) {
                 return;
             }
         }

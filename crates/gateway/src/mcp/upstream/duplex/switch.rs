@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::mentions::{Mentions, with_words};
 use crate::mcp::answer;
-use crate::mcp::message::{Id, Kind, Message, Request, read_id};
+use crate::mcp::message::{Id, Kind, Message, Outcome, Request, read_id};
 use crate::mcp::upstream::Silent;
 
 /// How many messages wait for a client, before its server has to wait too.
@@ -82,6 +82,8 @@ struct Routes {
     kept: VecDeque<String>,
     /// How many requests there were.
     count: u64,
+    /// Whether any was answered with a result.
+    is_of_use: bool,
     active: Instant,
 }
 
@@ -117,6 +119,7 @@ impl Switch {
             standing: None,
             kept: VecDeque::new(),
             count: 0,
+            is_of_use: false,
             active: Instant::now(),
         };
         let (routes, over) = (Mutex::new(routes), watch::Sender::new(false));
@@ -191,9 +194,10 @@ impl Switch {
         // What a server prints beside its messages is passed on to nobody.
         let message = Message::read(text).ok()?;
         match message.kind {
-            Kind::Response { id, .. } => {
+            Kind::Response { id, outcome } => {
                 // An answer that nobody waits for is dropped, and so is a second one.
                 let open = id.and_then(read_id).and_then(|id| self.routes().open.remove(&id))?;
+                self.routes().is_of_use |= matches!(outcome, Outcome::Result(_));
                 let text = match &open.theirs {
                     None => Some(text.to_owned()),
                     Some(theirs) => renamed_answer(&message, id, theirs.as_json()),
@@ -259,6 +263,12 @@ impl Switch {
         let routes = self.routes();
         let is_heard = routes.standing.as_ref().is_some_and(|said| !said.is_closed());
         (routes.open.is_empty() && !is_heard).then_some(routes.active)
+    }
+
+    /// Whether the server has refused all that it was asked. One that does not know the revision
+    /// in which requests stand for themselves does that, and is asked in another.
+    pub(super) fn is_of_no_use(&self) -> bool {
+        self.names == Names::Ours && !self.routes().is_of_use
     }
 
     /// Somebody uses it.
