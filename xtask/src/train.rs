@@ -104,7 +104,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let grammar = Grammar::parse(GRAMMAR)?;
     if arguments.folds || arguments.benign_folds {
         if arguments.folds {
-            folds::attacks(arguments, &texts, &grammar);
+            folds::attacks(arguments, &texts, &grammar)?;
         }
         if arguments.benign_folds {
             folds::benign(arguments, &texts, &grammar);
@@ -115,8 +115,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let mut learned = learn(arguments, &examples);
     let rows = learned.quantise();
     let scored = report::Scored::new(&learned, &texts);
-    learned.head.thresholds = scored.thresholds();
-    learned.head.calibration = scored.calibration(learned.head.thresholds);
+    scored.settle(&mut learned.head);
     scored.print(&learned.head);
     if let Some(file) = &arguments.measure {
         let texts = Texts { train: Vec::new(), dev: corpus::read(file)?, hard: Vec::new() };
@@ -132,7 +131,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.mistakes {
         scored.print_mistakes(&learned.head);
     }
-    let bytes = learned.into_parts(rows).to_bytes();
+    let bytes = learned.parts(rows).to_bytes();
     std::fs::write(&arguments.output, &bytes)
         .with_context(|| format!("cannot write `{}`", arguments.output.display()))?;
     println!("wrote {} ({} bytes)", arguments.output.display(), bytes.len());
@@ -148,6 +147,7 @@ const GRAMMAR: &[&str] = &[
     include_str!("train/grammar/benign.txt"),
     include_str!("train/grammar/words.txt"),
     include_str!("train/grammar/attacks_more.txt"),
+    include_str!("train/grammar/attacks_short.txt"),
     include_str!("train/grammar/templates.txt"),
     include_str!("train/grammar/world_attacks.txt"),
     include_str!("train/grammar/world_attacks_far.txt"),

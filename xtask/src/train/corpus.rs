@@ -47,6 +47,11 @@ impl Row {
         !self.attack && !matches!(self.kind.as_str(), "benign_prompt" | "notinject" | "hard_benign")
     }
 
+    /// Whether it comes from the repository's own innocent texts.
+    pub(super) fn is_own(&self) -> bool {
+        matches!(self.source.as_str(), "mined" | "messages")
+    }
+
     /// The place of the kind among the detector's.
     pub(super) fn kind_index(&self) -> Option<usize> {
         match self.kind.as_str() {

@@ -5,19 +5,21 @@ use super::corpus::Row;
 use super::grammar::Grammar;
 use super::rng::Rng;
 
-/// What comes out of the grammar, by section: its kind, whether it may be put into a host, and how
+/// What comes out of the grammar, by section: its kind, how much of it is put into a host, and how
 /// much of it there is.
-const ATTACKS: &[(&str, &str, bool, f32)] = &[
-    ("injection", "injection", true, 0.30),
-    ("more", "injection", true, 0.08),
-    ("agent", "injection", true, 0.10),
-    ("callattack", "injection", true, 0.12),
-    ("extraction", "direct", false, 0.06),
-    ("foreign", "injection", true, 0.05),
-    ("world", "injection", true, 0.11),
-    ("exfiltration", "exfiltration", true, 0.06),
-    ("poisoning", "tool_poisoning", false, 0.05),
-    ("jailbreak", "jailbreak", false, 0.10),
+const ATTACKS: &[(&str, &str, f32, f32)] = &[
+    ("injection", "injection", 0.7, 0.30),
+    ("more", "injection", 0.7, 0.08),
+    ("agent", "injection", 0.7, 0.10),
+    ("callattack", "injection", 0.7, 0.12),
+    ("extraction", "direct", 0.25, 0.06),
+    ("foreign", "injection", 0.7, 0.05),
+    ("world", "injection", 0.7, 0.11),
+    ("exfiltration", "exfiltration", 0.7, 0.06),
+    ("poisoning", "tool_poisoning", 0.0, 0.05),
+    ("jailbreak", "jailbreak", 0.25, 0.10),
+    ("short", "injection", 0.7, 0.06),
+    ("fields", "injection", 0.7, 0.03),
 ];
 
 const BENIGN: &[(&str, &str, f32)] = &[
@@ -27,6 +29,8 @@ const BENIGN: &[(&str, &str, f32)] = &[
     ("description_line", "benign_tool", 0.04),
     ("benign_foreign", "benign_tool", 0.08),
     ("benign_world", "benign_tool", 0.18),
+    ("benign_handover", "benign_tool", 0.06),
+    ("benign_fields", "benign_tool", 0.05),
     ("benign_prompt", "benign_prompt", 0.28),
     ("benign_asked", "benign_prompt", 0.10),
 ];
@@ -37,7 +41,7 @@ const LANGUAGES: [&str; 14] =
 /// How much of the innocent texts is words of attacks out of their order.
 const SCRAMBLED: f32 = 0.12;
 
-/// Attacks by rule; about half of those that fit are put into one of `hosts`.
+/// Attacks by rule, some of them put into one of `hosts`.
 pub(super) fn attacks(
     grammar: &Grammar,
     count: usize,
@@ -47,14 +51,11 @@ pub(super) fn attacks(
 ) -> Vec<Row> {
     let mut rows = Vec::with_capacity(count);
     let wanted = ATTACKS.iter().filter(|(section, ..)| !without.iter().any(|w| w == section));
-    for &(section, kind, hostable, share) in wanted {
+    for &(section, kind, hosted, share) in wanted {
         for _ in 0..times(count, share) {
             let payload = roughen(&grammar.expand(section, rng), rng);
-            let text = if hostable && rng.chance(0.7) {
-                in_host(grammar, &payload, hosts, rng)
-            } else {
-                payload
-            };
+            let text =
+                if rng.chance(hosted) { in_host(grammar, &payload, hosts, rng) } else { payload };
             rows.push(Row { text, attack: true, source: "grammar".into(), kind: kind.into() });
         }
     }

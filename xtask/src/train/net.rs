@@ -213,8 +213,8 @@ impl Net {
     }
 
     /// What the detector embeds.
-    pub(super) fn into_parts(self, rows: Vec<[i8; WIDTH]>) -> ModelParts {
-        ModelParts { head: self.head, rows }
+    pub(super) fn parts(&self, rows: Vec<[i8; WIDTH]>) -> ModelParts {
+        ModelParts { head: self.head.clone(), rows }
     }
 }
 

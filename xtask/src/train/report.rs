@@ -14,6 +14,9 @@ use super::{Texts, example, metrics};
 /// those that thresholds are chosen on.
 const BUDGETS: [f64; 3] = [0.0007, 0.0046, 0.02];
 
+/// The same on the corpus's tool output alone, at medium sensitivity: the rules add a text or two.
+const CORPUS_BUDGET: f64 = 0.0038;
+
 /// The same on hard questions, at medium sensitivity.
 const HARD_BUDGET: f64 = 0.05;
 
@@ -28,26 +31,36 @@ impl<'t> Scored<'t> {
         Self { rows: rows.map(|row| (row, net.score(&example(row, 1.0)))).collect() }
     }
 
-    fn scores(&self, want: impl Fn(&Row) -> bool) -> Vec<f32> {
+    pub(super) fn scores(&self, want: impl Fn(&Row) -> bool) -> Vec<f32> {
         self.rows.iter().filter(|(row, _)| want(row)).map(|(_, score)| *score).collect()
     }
 
     /// The thresholds that keep the budgets on tool output, that of the corpus and that mined from
-    /// elsewhere taken together; and that for medium also keeps the one on hard questions.
-    pub(super) fn thresholds(&self) -> [f32; 3] {
+    /// elsewhere taken together; and that for medium also keeps the ones on the corpus by itself and
+    /// on hard questions.
+    fn thresholds(&self) -> [f32; 3] {
         let tools = self.scores(Row::is_tool_output);
         let hard = self.scores(|row| row.kind == "hard_benign");
         let [low, medium, high] = BUDGETS.map(|budget| metrics::threshold(&tools, budget));
-        let medium = medium.max(metrics::threshold(&hard, HARD_BUDGET));
+        let corpus = self.scores(|row| row.is_tool_output() && !row.is_own());
+        let medium = medium
+            .max(metrics::threshold(&corpus, CORPUS_BUDGET))
+            .max(metrics::threshold(&hard, HARD_BUDGET));
         [low.max(medium), medium, high]
     }
 
     /// The slope and shift that make a probability of a score: the threshold for medium
     /// sensitivity is even odds, that for low sensitivity nine to one.
-    pub(super) fn calibration(&self, [low, medium, high]: [f32; 3]) -> [f32; 2] {
+    fn calibration(&self, [low, medium, high]: [f32; 3]) -> [f32; 2] {
         let spread = (low - medium).max((medium - high) * 0.5).max(0.3);
         let slope = 2.2 / spread;
         [slope, -slope * medium]
+    }
+
+    /// Sets what follows from the scores.
+    pub(super) fn settle(&self, head: &mut Head) {
+        head.thresholds = self.thresholds();
+        head.calibration = self.calibration(head.thresholds);
     }
 
     pub(super) fn print(&self, head: &Head) {
