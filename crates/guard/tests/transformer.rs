@@ -83,7 +83,7 @@ mod transformer_feature {
     fn a_transformer_is_heard_on_what_the_model_lets_pass() {
         let with = compiled("transformer: {folder: /good}", &registry()).unwrap();
         let without = compiled("", &registry()).unwrap();
-        let odd = "xyzzy xyzzy";
+        let odd = "frobozz frobozz";
         assert_eq!(verdict(&with, odd), Ok(Verdict::Deny));
         assert_eq!(verdict(&without, odd), Ok(Verdict::Allow));
         assert_eq!(verdict(&with, "the weather is fine"), Ok(Verdict::Allow));

@@ -3,7 +3,7 @@
 
 /// The words that the network knows, in the shape of a `vocab.txt`.
 pub(crate) const VOCABULARY: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\nignore\nprevious\ninstructions\nreveal\n\
-    system\nprompt\nxyzzy\n.\nthe\nweather\nis\nfine";
+    system\nprompt\nfrobozz\n.\nthe\nweather\nis\nfine";
 const WORDS: usize = 16;
 /// The words of attacks among them.
 const ATTACKS: std::ops::Range<usize> = 4..11;

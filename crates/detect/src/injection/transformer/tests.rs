@@ -63,8 +63,9 @@ fn detector(pieces_max: usize) -> Detector {
     Detector::new(Sensitivity::Low, &[]).unwrap().with_second(second)
 }
 
-/// Words that this network was made to know and nobody else minds.
-const ODD: &str = "xyzzy xyzzy xyzzy xyzzy.";
+/// Words that this network was made to know and nobody else minds. A word that says nothing is taken
+/// for anything when it stands alone four times over, so it is one that the built-in model passes.
+const ODD: &str = "frobozz frobozz frobozz frobozz.";
 
 #[test]
 fn what_the_built_in_model_lets_pass_is_heard_by_the_second_judge() {
