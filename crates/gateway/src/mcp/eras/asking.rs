@@ -126,10 +126,9 @@ impl Way {
         cleared: Cleared,
         outlet: &mut Outlet,
     ) -> Result<Option<Asked>, Gone> {
-        if self.old_session(&Declared::by(request)).await.is_err() {
+        if !self.turns_out_old(&Declared::by(request)).await {
             return Ok(None);
         }
-        self.door.knowledge.learn(&self.relay.server, Speaks::Old);
         if !downward::can_be_asked(&request.method()) {
             return Ok(Some(Asked::to(&request.id(), &no_such(&request.method()))));
         }

@@ -1,15 +1,21 @@
 //! Where a client and its server turn out to speak different revisions.
 
-use axum::http::StatusCode;
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use serde_json::Map;
 
 use super::super::core::Core;
 use super::super::http::Way;
 use super::super::message::{Kind, Message, Request};
 use super::super::outlet::{Gone, Outlet};
 use super::super::relay::{Cleared, is_stateless};
+use super::super::upstream::Outgoing;
 use super::asking::Made;
 use super::downward::Declared;
+use super::hearing::Hearing;
 use super::knowledge::{Speaks, is_bewildered};
+use super::mirror;
 use super::old_client;
 use super::upward::Stated;
 use super::words::{Answer, answer as taken_apart};
@@ -36,11 +42,10 @@ impl Way {
     ) -> Result<Crossing, Gone> {
         if is_stateless(request) {
             let bewildered = is_bewildered(status, said, &request.method(), &request.id());
-            if bewildered && self.old_session(&Declared::by(request)).await.is_ok() {
-                self.door.knowledge.learn(&self.relay.server, Speaks::Old);
-                return Ok(Crossing::Words);
-            }
-            return Ok(Crossing::None);
+            return Ok(match bewildered && self.turns_out_old(&Declared::by(request)).await {
+                true => Crossing::Words,
+                false => Crossing::None,
+            });
         }
         let begins = request.method() == "initialize" && !status.is_server_error();
         if begins && !matches!(taken_apart(said), Some(Answer::Done(_))) {
@@ -48,6 +53,40 @@ impl Way {
             return Ok(answer.map_or(Crossing::None, Crossing::Hello));
         }
         Ok(Crossing::None)
+    }
+
+    /// Whether a server that has not understood a request of the newest revision speaks older ones
+    /// alone. Only what it says to questions of our own counts: what a client wrote may be wrong under
+    /// every revision, and a server that speaks both greets whoever asks.
+    pub(crate) async fn turns_out_old(&self, declared: &Declared) -> bool {
+        let patience = Duration::from_millis(self.relay.gateway.limits.upstream_millis_max);
+        let knows_the_newest = tokio::time::timeout(patience, self.knows_the_newest()).await;
+        if knows_the_newest.unwrap_or(false) || self.old_session(declared).await.is_err() {
+            return false;
+        }
+        self.door.knowledge.learn(&self.relay.server, Speaks::Old);
+        true
+    }
+
+    /// Whether a server answers a question of the newest revision that has nothing wrong with it.
+    async fn knows_the_newest(&self) -> bool {
+        let text = Stated::nothing().asks("\"bakerst\"", "server/discover", Map::new());
+        let Some(cleared) = self.of_ours(&text).await else { return false };
+        let headers = mirror::new(&self.headers, &text);
+        let outgoing = Outgoing::Cleared(&cleared);
+        let Ok(response) = self.send_as(Method::POST, &headers, None, outgoing).await else {
+            return false;
+        };
+        let limits = &self.relay.gateway.limits;
+        let mut hearing = Hearing::of(response, limits);
+        while let Ok(Some(said)) = hearing.next(limits).await {
+            match taken_apart(&said) {
+                Some(Answer::Done(found)) => return found.get("supportedVersions").is_some(),
+                Some(Answer::Failed(_)) => return false,
+                _ => {}
+            }
+        }
+        false
     }
 
     /// Brings a request to a server that speaks an older revision than its client.
@@ -85,7 +124,7 @@ impl Way {
         outlet: &mut Outlet,
     ) -> Result<Option<String>, Gone> {
         let (id, stated) = (request.id(), Stated::of(request));
-        let text = stated.asks(id.as_json(), "server/discover", serde_json::Map::new());
+        let text = stated.asks(id.as_json(), "server/discover", Map::new());
         let Ok(Message { kind: Kind::Request(discover), .. }) = Message::read(&text) else {
             return Ok(None);
         };

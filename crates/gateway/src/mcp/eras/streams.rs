@@ -106,9 +106,8 @@ impl Way {
                     }
                 }
                 _ if is_bewildered(status, &text, &request.method(), &id) => {
-                    if self.old_session(&Declared::by(request)).await.is_ok() {
-                        self.door.knowledge.learn(&self.relay.server, Speaks::Old);
-                    }
+                    // It is listened to in other words if it is, and in the same ones otherwise.
+                    self.turns_out_old(&Declared::by(request)).await;
                     return Ended::Broken;
                 }
                 Ok(_) if answers(&text, &id) => {

@@ -56,6 +56,12 @@ impl Stated {
         stated
     }
 
+    /// What a client says that is nobody in particular and can do nothing.
+    pub(crate) fn nothing() -> Self {
+        let revision = Revision::LAST_WITH_SESSIONS.as_str().to_owned();
+        Self { revision, capabilities: capabilities(None), info: named(None) }
+    }
+
     /// As it is sealed into the name of a session.
     pub(crate) fn sealed(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()

@@ -57,6 +57,17 @@ fn refuse(status: u16, id: &Value, code: i64) -> Response<Body> {
     said(status, JSON, json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string())
 }
 
+/// What an older server says first.
+fn greeting(seen: &Seen, wire: &Wire) -> Response<Body> {
+    let session = wire.sessions.fetch_add(1, Ordering::Relaxed) + 1;
+    let offers: Value = serde_json::from_str(OFFERS).unwrap();
+    let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": offers, "serverInfo": { "name": "old", "version": "1" } });
+    let mut response = answer(seen, &hello);
+    let name = format!("session-{session}").parse().unwrap();
+    response.headers_mut().insert("mcp-session-id", name);
+    response
+}
+
 /// A server that speaks 2025-06-18 and 2025-11-25 and nothing else, to the letter.
 pub(super) async fn old_server(
     wire: Wire,
@@ -68,13 +79,7 @@ pub(super) async fn old_server(
             return refuse(400, &Value::Null, -32000);
         }
         if message["method"] == "initialize" {
-            let session = wire.sessions.fetch_add(1, Ordering::Relaxed) + 1;
-            let offers: Value = serde_json::from_str(OFFERS).unwrap();
-            let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": offers, "serverInfo": { "name": "old", "version": "1" } });
-            let mut response = answer(seen, &hello);
-            let name = format!("session-{session}").parse().unwrap();
-            response.headers_mut().insert("mcp-session-id", name);
-            return response;
+            return greeting(seen, &wire);
         }
         if !seen.header("mcp-session-id").starts_with("session-") {
             return refuse(400, &Value::Null, -32000);
@@ -101,46 +106,66 @@ pub(super) async fn new_server(
     wire: Wire,
     work: impl Fn(&Seen) -> Option<Response<Body>> + Send + Sync + 'static,
 ) -> Upstream {
-    Upstream::start(move |seen| {
-        let message = seen.message();
-        let (id, meta) = (message["id"].clone(), &message["params"]["_meta"]);
-        let name = &message["params"][if message["method"] == "resources/read" { "uri" } else { "name" }];
-        let mirrored = [
-            ("mcp-protocol-version", &meta[format!("{META}protocolVersion")]),
-            ("mcp-method", &message["method"]),
-            ("mcp-name", name),
-        ];
-        if seen.verb != Method::POST {
-            return said(405, "", "");
-        }
-        let is_off = |(header, value): (&str, &Value)| seen.header(header) != value.as_str().unwrap_or_default();
-        if mirrored.into_iter().any(is_off) || seen.header("mcp-protocol-version") != "2026-07-28" {
-            return refuse(400, &id, -32020);
-        }
-        if !meta[format!("{META}clientCapabilities")].is_object() {
-            return refuse(400, &id, -32602);
-        }
-        if let Some(response) = work(seen) {
-            return response;
-        }
-        let offers: Value = serde_json::from_str(OFFERS).unwrap();
-        let mut result = match message["method"].as_str() {
-            Some("server/discover") => json!({ "supportedVersions": ["2026-07-28"], "capabilities": offers, "ttlMs": 0, "cacheScope": "private" }),
-            Some("tools/call") => echoed(seen)["result"].clone(),
-            Some("tools/list") => json!({ "tools": [{ "name": "timezone_lookup", "inputSchema": { "type": "object" } }], "ttlMs": 0, "cacheScope": "private" }),
-            Some("subscriptions/listen") => {
-                let response = wire.open();
-                let filter = &message["params"]["notifications"];
-                wire.say(json!({ "jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": { "notifications": filter, "_meta": { format!("{META}subscriptionId"): id } } }));
-                return response;
-            }
-            _ => return refuse(404, &id, -32601),
-        };
-        result["resultType"] = "complete".into();
-        result["_meta"] = json!({ format!("{META}serverInfo"): { "name": "new", "version": "1" } });
-        answer(seen, &result)
+    Upstream::start(move |seen| newly(seen, &wire, &work)).await
+}
+
+/// A server that speaks that, and greets whoever begins as older clients do.
+async fn server_of_both(wire: Wire) -> Upstream {
+    Upstream::start(move |seen| match seen.message()["method"] == "initialize" {
+        true => greeting(seen, &wire),
+        false => newly(seen, &wire, &nothing),
     })
     .await
+}
+
+fn newly(
+    seen: &Seen,
+    wire: &Wire,
+    work: &impl Fn(&Seen) -> Option<Response<Body>>,
+) -> Response<Body> {
+    let message = seen.message();
+    let (id, meta) = (message["id"].clone(), &message["params"]["_meta"]);
+    let name =
+        &message["params"][if message["method"] == "resources/read" { "uri" } else { "name" }];
+    let mirrored = [
+        ("mcp-protocol-version", &meta[format!("{META}protocolVersion")]),
+        ("mcp-method", &message["method"]),
+        ("mcp-name", name),
+    ];
+    if seen.verb != Method::POST {
+        return said(405, "", "");
+    }
+    let is_off =
+        |(header, value): (&str, &Value)| seen.header(header) != value.as_str().unwrap_or_default();
+    if mirrored.into_iter().any(is_off) || seen.header("mcp-protocol-version") != "2026-07-28" {
+        return refuse(400, &id, -32020);
+    }
+    if !meta[format!("{META}clientCapabilities")].is_object() {
+        return refuse(400, &id, -32602);
+    }
+    if let Some(response) = work(seen) {
+        return response;
+    }
+    let offers: Value = serde_json::from_str(OFFERS).unwrap();
+    let mut result = match message["method"].as_str() {
+        Some("server/discover") => {
+            json!({ "supportedVersions": ["2026-07-28"], "capabilities": offers, "ttlMs": 0, "cacheScope": "private" })
+        }
+        Some("tools/call") => echoed(seen)["result"].clone(),
+        Some("tools/list") => {
+            json!({ "tools": [{ "name": "timezone_lookup", "inputSchema": { "type": "object" } }], "ttlMs": 0, "cacheScope": "private" })
+        }
+        Some("subscriptions/listen") => {
+            let response = wire.open();
+            let filter = &message["params"]["notifications"];
+            wire.say(json!({ "jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": { "notifications": filter, "_meta": { format!("{META}subscriptionId"): id } } }));
+            return response;
+        }
+        _ => return refuse(404, &id, -32601),
+    };
+    result["resultType"] = "complete".into();
+    result["_meta"] = json!({ format!("{META}serverInfo"): { "name": "new", "version": "1" } });
+    answer(seen, &result)
 }
 
 /// Asks the client for something in the middle of a call, on its stream, and answers with what it
@@ -289,6 +314,24 @@ async fn the_same_call_gets_the_same_verdict_whoever_speaks_which_revision() {
             "judged once each"
         );
     }
+}
+
+/// One client that errs must not change how all others are understood.
+#[tokio::test]
+async fn a_request_that_is_wrong_makes_no_server_an_older_one() {
+    let house = House::new().await;
+    let server = server_of_both(Wire::default()).await;
+    house.put_behind(&server);
+    for method in ["server/discover", "tools/call"] {
+        let wrong = json!({ "name": "timezone_lookup", "arguments": { "city": "Tokyo" } });
+        let (message, headers) = new_request(method, &wrong, &json!("nothing that it could be"));
+        let refused = super::post(&mut house.tcp().await, &headers, &message).await;
+        assert_eq!((refused.status, fate(&refused.json())), (400, "error -32602".into()));
+    }
+    let lookup = json!({ "name": "timezone_lookup", "arguments": { "city": "Tokyo" } });
+    let made = ask_new(&house, "tools/call", &lookup).await.json();
+    assert_eq!(made["result"]["_meta"][format!("{META}serverInfo")]["name"], "new");
+    assert!(!server.methods().iter().any(|method| method == "initialize"));
 }
 
 /// The configuration may say what a server speaks; then it is asked in no other words.

@@ -34,10 +34,10 @@ async fn discovery_is_answered_and_one_session_serves_many_requests() {
     assert_eq!(made["params"], lookup());
     let refused = ask_new(&house, "ping", &json!({})).await;
     assert_eq!((refused.status, fate(&refused.json())), (404, "error -32601".into()));
-    assert_eq!(
-        server.methods(),
-        ["server/discover", "initialize", "notifications/initialized", "tools/list", "tools/call"]
-    );
+    // Before it counts as an older one it is asked once more, in words of ours.
+    let before = ["server/discover", "server/discover", "initialize", "notifications/initialized"];
+    let after = ["tools/list", "tools/call"];
+    assert_eq!(server.methods(), [&before[..], &after].concat());
 }
 
 /// Who asks for lines of the log gets them from the level on that was asked for; nobody else does.
