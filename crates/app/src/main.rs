@@ -32,10 +32,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// A call makes many small values of short life: this allocator takes half of the system's time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let json = cli.global.json;
