@@ -88,6 +88,25 @@ const STATE: Parameter = Parameter {
     example: "all",
 };
 
+/// A route of the MCP door.
+const fn relayed(
+    method: Method,
+    request: Option<SchemaOf>,
+    path: &'static str,
+    summary: &'static str,
+) -> Route {
+    Route {
+        method,
+        path,
+        summary,
+        access: Access::Relayed(|visit| Box::pin(mcp::serve(visit))),
+        query: &[],
+        request,
+        answers: Answers::AnyJson,
+        statuses: &[200],
+    }
+}
+
 /// Every route.
 pub(crate) static ROUTES: &[Route] = &[
     Route {
@@ -126,66 +145,42 @@ pub(crate) static ROUTES: &[Route] = &[
         answers: Answers::Json(&[SchemaGenerator::subschema_for::<AuditAnswer>]),
         statuses: &[200],
     },
-    Route {
-        method: Method::POST,
-        path: "/mcp",
-        summary: "Send a message of the Model Context Protocol to all servers under one address, guarded.",
-        access: Access::Relayed(|visit| Box::pin(mcp::serve(visit))),
-        query: &[],
-        request: Some(SchemaGenerator::subschema_for::<serde_json::Value>),
-        answers: Answers::AnyJson,
-        statuses: &[200],
-    },
-    Route {
-        method: Method::GET,
-        path: "/mcp",
-        summary: "Listen to what all servers of the Model Context Protocol say of themselves.",
-        access: Access::Relayed(|visit| Box::pin(mcp::serve(visit))),
-        query: &[],
-        request: None,
-        answers: Answers::AnyJson,
-        statuses: &[200],
-    },
-    Route {
-        method: Method::DELETE,
-        path: "/mcp",
-        summary: "End a session with all servers of the Model Context Protocol.",
-        access: Access::Relayed(|visit| Box::pin(mcp::serve(visit))),
-        query: &[],
-        request: None,
-        answers: Answers::AnyJson,
-        statuses: &[200],
-    },
-    Route {
-        method: Method::POST,
-        path: "/mcp/{server}",
-        summary: "Send a message of the Model Context Protocol to a server, guarded.",
-        access: Access::Relayed(|visit| Box::pin(mcp::serve(visit))),
-        query: &[],
-        request: Some(SchemaGenerator::subschema_for::<serde_json::Value>),
-        answers: Answers::AnyJson,
-        statuses: &[200],
-    },
-    Route {
-        method: Method::GET,
-        path: "/mcp/{server}",
-        summary: "Listen to what a server of the Model Context Protocol says of itself.",
-        access: Access::Relayed(|visit| Box::pin(mcp::serve(visit))),
-        query: &[],
-        request: None,
-        answers: Answers::AnyJson,
-        statuses: &[200],
-    },
-    Route {
-        method: Method::DELETE,
-        path: "/mcp/{server}",
-        summary: "End a session with a server of the Model Context Protocol.",
-        access: Access::Relayed(|visit| Box::pin(mcp::serve(visit))),
-        query: &[],
-        request: None,
-        answers: Answers::AnyJson,
-        statuses: &[200],
-    },
+    relayed(
+        Method::POST,
+        Some(SchemaGenerator::subschema_for::<serde_json::Value>),
+        "/mcp",
+        "Send a message of the Model Context Protocol to all servers under one address, guarded.",
+    ),
+    relayed(
+        Method::GET,
+        None,
+        "/mcp",
+        "Listen to what all servers of the Model Context Protocol say of themselves.",
+    ),
+    relayed(
+        Method::DELETE,
+        None,
+        "/mcp",
+        "End a session with all servers of the Model Context Protocol.",
+    ),
+    relayed(
+        Method::POST,
+        Some(SchemaGenerator::subschema_for::<serde_json::Value>),
+        "/mcp/{server}",
+        "Send a message of the Model Context Protocol to a server, guarded.",
+    ),
+    relayed(
+        Method::GET,
+        None,
+        "/mcp/{server}",
+        "Listen to what a server of the Model Context Protocol says of itself.",
+    ),
+    relayed(
+        Method::DELETE,
+        None,
+        "/mcp/{server}",
+        "End a session with a server of the Model Context Protocol.",
+    ),
     Route {
         method: Method::GET,
         path: "/api/approvals",

@@ -40,6 +40,17 @@ pub(crate) fn list_of(method: &str) -> Option<(&'static str, &'static str)> {
     }
 }
 
+/// What a server has told, or why it has not.
+fn told(said: &Said) -> Result<&Value, &str> {
+    match said {
+        Ok(Answer::Done(told)) => Ok(told),
+        Ok(Answer::Failed(error)) => {
+            Err(error.get("message").and_then(Value::as_str).unwrap_or("it failed"))
+        }
+        Err(why) => Err(why),
+    }
+}
+
 /// One page of a list of all servers, and where the next begins. What does not fit comes later.
 pub(crate) fn page(
     method: &str,
@@ -53,19 +64,16 @@ pub(crate) fn page(
     let (mut items, mut missing, mut bytes) = (Vec::new(), BTreeMap::new(), 0_usize);
     let mut next = Place { list: method.to_owned(), servers: BTreeMap::new() };
     for (alias, said) in said {
-        let result = match said {
-            Ok(Answer::Done(result)) => result,
-            // Not every server has everything.
-            Ok(answer @ Answer::Failed(_)) if answer.code() == Some(downward::NO_SUCH_METHOD) => {
-                continue;
-            }
-            Ok(Answer::Failed(error)) => {
-                let why = error.get("message").and_then(Value::as_str).unwrap_or("it failed");
-                missing.insert(alias.clone(), why.to_owned());
-                continue;
-            }
+        // Not every server has everything.
+        if let Ok(answer) = said
+            && answer.code() == Some(downward::NO_SUCH_METHOD)
+        {
+            continue;
+        }
+        let result = match told(said) {
+            Ok(result) => result,
             Err(why) => {
-                missing.insert(alias.clone(), why.clone());
+                missing.insert(alias.clone(), why.to_owned());
                 continue;
             }
         };
@@ -124,15 +132,10 @@ pub(crate) fn discovered(said: &BTreeMap<String, Said>) -> Value {
     let mut offers = Map::new();
     let (mut instructions, mut missing) = (String::new(), BTreeMap::new());
     for (alias, said) in said {
-        let told = match said {
-            Ok(Answer::Done(told)) => told,
-            Ok(Answer::Failed(error)) => {
-                let why = error.get("message").and_then(Value::as_str).unwrap_or("it failed");
-                missing.insert(alias.clone(), why.to_owned());
-                continue;
-            }
+        let told = match told(said) {
+            Ok(told) => told,
             Err(why) => {
-                missing.insert(alias.clone(), why.clone());
+                missing.insert(alias.clone(), why.to_owned());
                 continue;
             }
         };
