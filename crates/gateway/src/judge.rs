@@ -134,7 +134,7 @@ impl Gateway {
     }
 
     /// Records a decision.
-    async fn conclude(
+    pub(crate) async fn conclude(
         &self,
         policy: &Policy,
         call: ToolCall,

@@ -68,6 +68,7 @@ impl Problem {
             Code::BodyTooSlow | Code::HeadTooSlow => StatusCode::REQUEST_TIMEOUT,
             Code::HeadTooLong => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Code::NoSuchPath
+            | Code::NoSuchServer
             | Code::NoSuchApproval
             | Code::NoSuchToken
             | Code::NoSuchSubject

@@ -134,6 +134,15 @@ fn what_cannot_be_taken_again_is_unknown_with_its_reason() {
     assert!(matches!(RecordedCall::read("{\"action\":\"system.started\"}"), Ok(None)));
 }
 
+#[test]
+fn a_call_that_could_be_made_to_nobody_was_no_policys_decision() {
+    let before = policy(BEFORE);
+    let refused = line(&before, "bot", "unheard_of", json!({}));
+    assert_eq!(again(&refused, &before, None), "deny -> deny GRD-030");
+    let of_nobody = refused.replacen("GRD-030", "NET-009", 1);
+    assert!(matches!(RecordedCall::read(&of_nobody), Ok(None)));
+}
+
 const WHOLE: &str = "
 guardrails:
   chain:

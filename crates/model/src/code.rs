@@ -209,6 +209,7 @@ codes! {
     LinkBroken = "NET-006", Operator, retry, "the link between a client and Baker Street broke", "see the message; the client starts the server again";
     ServerSessionsFull = "NET-007", Operator, retry, "as many sessions with servers are open as may be", "end some, or raise the limit that the message names";
     ServerElsewhere = "NET-008", Operator, final, "a server wants messages sent to another server", "ask its author; only the configuration says where a server is";
+    NoSuchServer = "NET-009", Agent, final, "what was asked for belongs to no server", "use a name as it was listed; `gateway.mcp.servers` has all servers";
 }
 
 impl fmt::Display for Code {

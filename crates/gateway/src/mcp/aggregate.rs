@@ -3,6 +3,7 @@
 
 mod merge;
 pub(super) mod names;
+mod nobodys;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -174,10 +175,7 @@ impl Aggregate {
             "tools/call" | "prompts/get" | "resources/read" | "completion/complete" => {
                 match self.route(&request, outlet).await? {
                     Ok((server, text)) => self.ask_one(&server, &text, again, outlet).await,
-                    Err(words) => {
-                        let error = answer::error(Some(&id), answer::INVALID_PARAMS, &words, None);
-                        Ok(Asked::ours(StatusCode::OK, error))
-                    }
+                    Err(words) => Ok(self.refuse(&request, &words).await),
                 }
             }
             _ => {

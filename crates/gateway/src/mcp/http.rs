@@ -156,14 +156,18 @@ impl Door {
 /// Answers a visit.
 pub(crate) async fn serve(visit: Visit) -> Result<Response<Body>, Problem> {
     let Visit { gateway, caller, path, method, headers, server, body } = visit;
-    let door = gateway.mcp().ok_or_else(|| no_such(&server))?;
+    let Some(door) = gateway.mcp() else {
+        return Err(turned_away(&gateway, &caller, path, &server).await);
+    };
     if server.is_empty() {
         let conversation = conversation(&headers, &caller)?;
         let visitor =
             Visitor { door, gateway, caller, conversation, path, headers, in_rounds: true };
         return Ok(Box::pin(aggregate::serve(visitor, method, &body)).await);
     }
-    let server = door.servers.name(&server).ok_or_else(|| no_such(&server))?;
+    let Some(server) = door.servers.name(&server) else {
+        return Err(turned_away(&gateway, &caller, path, &server).await);
+    };
     let principal = &caller.principal;
     let agent = principal.agent.as_ref().map_or("", |agent| agent.as_str());
     let owner = Owner::new(&principal.name, agent, &server);
@@ -558,8 +562,18 @@ pub(super) fn no_such_session() -> Response<Body> {
     whole(StatusCode::NOT_FOUND, error)
 }
 
-fn no_such(server: &str) -> Problem {
+/// Turns away whoever asks for a server that there is not. That is recorded: who tries names is
+/// to be seen.
+async fn turned_away(
+    gateway: &Gateway,
+    caller: &Caller,
+    path: &'static str,
+    server: &str,
+) -> Problem {
     let server = Escaped(server).to_string();
     let server = server.get(..100).unwrap_or(&server);
-    Problem::new(Code::NoSuchPath, format!("no server of the name `{server}` is configured"))
+    let words = format!("no server of the name `{server}` is configured");
+    let problem = Problem::new(Code::NoSuchServer, words);
+    gateway.reject(Some(caller), None, path, caller.source, &problem).await;
+    problem
 }

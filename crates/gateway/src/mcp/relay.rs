@@ -239,7 +239,11 @@ impl Relay {
     }
 
     /// What a request amounts to, if it is one that the chain must judge.
-    fn call(&self, method: &str, request: &Request<'_>) -> Result<Option<ToolCall>, String> {
+    pub(super) fn call(
+        &self,
+        method: &str,
+        request: &Request<'_>,
+    ) -> Result<Option<ToolCall>, String> {
         let (tool, input) = match method {
             "tools/call" => {
                 let mut params = self.params(request)?;
@@ -497,7 +501,7 @@ fn declined(words: String, code: Option<Code>) -> impl FnOnce(&Id) -> String + u
     move |id| answer::error(Some(id), answer::DECLINED, &words, code)
 }
 
-fn failed(id: &Id, problem: &Problem) -> String {
+pub(super) fn failed(id: &Id, problem: &Problem) -> String {
     let words = format!("{} {}", problem.code(), problem.message());
     answer::error(Some(id), answer::INTERNAL, &words, Some(problem.code()))
 }

@@ -7,6 +7,7 @@ use bakerst_model::ConversationId;
 
 use super::http::{Door, Way};
 use super::relay::Relay;
+use super::screening::Shown;
 use super::session::Owner;
 use crate::gateway::Gateway;
 use crate::identity::Caller;
@@ -31,21 +32,25 @@ impl Visitor {
         Owner::new(&principal.name, agent, server)
     }
 
-    /// The way to a server.
-    pub(super) fn way(&self, server: &Arc<str>) -> Way {
-        let owner = self.owner(server);
-        let relay = Relay {
+    /// What stands between this client and a server.
+    pub(super) fn relay(&self, server: &Arc<str>, shown: Arc<Shown>) -> Relay {
+        Relay {
             gateway: self.gateway.clone(),
             caller: self.caller.clone(),
             server: server.clone(),
             conversation: self.conversation.clone(),
             path: self.path,
-            shown: self.door.shown(&owner),
+            shown,
             in_rounds: self.in_rounds,
-        };
+        }
+    }
+
+    /// The way to a server.
+    pub(super) fn way(&self, server: &Arc<str>) -> Way {
+        let owner = self.owner(server);
         Way {
             door: self.door.clone(),
-            relay,
+            relay: self.relay(server, self.door.shown(&owner)),
             owner,
             method: Method::POST,
             headers: self.headers.clone(),

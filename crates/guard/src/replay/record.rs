@@ -155,7 +155,7 @@ impl<'l> RecordedCall<'l> {
             };
         };
         let Line { seq, timestamp, action, actor, conversation, detail } = read;
-        if !ACTIONS.contains(&action) {
+        if !ACTIONS.contains(&action) || detail.code == NO_SUCH_SERVER {
             return Ok(None);
         }
         let Detail { tool, input, sealed_input, binding, verdict, code, policy, flow, trail } =
@@ -264,6 +264,8 @@ impl<'l> RecordedCall<'l> {
 
 /// The code of an ask that nobody could answer.
 const NOBODY_TO_ASK: &str = bakerst_model::Code::NobodyToAsk.as_str();
+/// And of a call that was refused because there was nobody to make it to: no policy decided that.
+const NO_SUCH_SERVER: &str = bakerst_model::Code::NoSuchServer.as_str();
 
 /// The time as records write it: `2026-02-24T09:30:00.000Z`.
 fn millis_of(text: &str) -> Option<UnixMillis> {

@@ -10,7 +10,8 @@ use super::eras::{
     ASKING, META, Old, Wire, answer, calls, last, new_request, new_server, nothing, old_server,
 };
 use super::{call, fate};
-use crate::support::{House, Plan, Reply, Seen, Upstream};
+use crate::rates::one_a_minute;
+use crate::support::{House, Mood, Plan, Reply, Seen, Upstream};
 
 /// Two servers, one of each kind of revision.
 async fn two(plan: Plan) -> (House, Upstream, Upstream) {
@@ -292,6 +293,64 @@ async fn what_is_nobodys_reaches_nobody() {
         assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")));
     }
     assert!(files.seen().is_empty() && mail.seen().is_empty());
+}
+
+/// Who tries names is to be seen: what would have acted or fetched something is recorded as refused,
+/// and counts for the rates.
+#[tokio::test]
+async fn a_call_to_nobody_is_recorded_like_any_that_is_refused() {
+    let (house, files, mail) = two(Plan::new()).await;
+    let short = "files__lookup_x0123456789ab";
+    for (method, params, tool) in [
+        (
+            "tools/call",
+            json!({ "name": "bank__pay", "arguments": { "to": "ann@example.com" } }),
+            "bank__pay",
+        ),
+        ("tools/call", json!({ "name": short, "arguments": {} }), short),
+        ("prompts/get", json!({ "name": "a" }), "prompts/get"),
+        ("resources/read", json!({ "uri": "file:///etc/passwd" }), "resources/read"),
+    ] {
+        let told = ask(&house, method, &params).await.json();
+        assert_eq!(told["error"]["data"]["code"], "NET-009", "{told}");
+        let last = house.journal.of(&Action::ToolBlocked).pop().unwrap().detail;
+        for (field, want) in [("code", "NET-009"), ("verdict", "deny"), ("tool", tool)] {
+            assert_eq!(last[field], want, "{last}");
+        }
+        assert!(!last.to_string().contains("ann@"), "{last}");
+    }
+    assert_eq!(house.journal.of(&Action::ToolBlocked).len(), 4);
+    assert!(calls(&files).is_empty() && calls(&mail).is_empty());
+}
+
+#[tokio::test]
+async fn a_call_to_nobody_that_cannot_be_recorded_or_is_one_too_many_says_so() {
+    let nobodys = json!({ "name": "bank__pay", "arguments": {} });
+    for rates in one_a_minute() {
+        let (house, ..) = two(Plan::new()).await;
+        house.gateway.limit_rates(rates);
+        assert_eq!(ask(&house, "tools/call", &nobodys).await.status, 200);
+        let late = ask(&house, "tools/call", &nobodys).await;
+        assert_eq!((late.status, late.header("retry-after")), (429, Some("60")), "{late:?}");
+        assert_eq!(house.journal.of(&Action::ToolBlocked).len(), 1);
+    }
+    let (house, ..) = two(Plan::new()).await;
+    ask(&house, "tools/list", &json!({})).await;
+    house.journal.set(Mood::Unwritable);
+    let told = ask(&house, "tools/call", &nobodys).await.json();
+    assert_eq!(told["error"]["data"]["code"], "AUD-001", "{told}");
+}
+
+#[tokio::test]
+async fn who_asks_for_a_server_that_there_is_not_is_recorded() {
+    let (house, ..) = two(Plan::new()).await;
+    let (message, headers) = new_request("tools/list", &json!({}), &json!({}));
+    let text = message.to_string();
+    let reply = house.tcp().await.exchange("POST /mcp/bank", &headers, text.as_bytes()).await;
+    assert_eq!(reply.verdict(), "404 NET-009");
+    let detail = house.journal.of(&Action::AuthRejected).pop().unwrap().detail;
+    let reason = "no server of the name `bank` is configured";
+    assert_eq!((&detail["code"], &detail["reason"]), (&json!("NET-009"), &json!(reason)));
 }
 
 /// From a client of an older revision to a server of one, with the newest in between: what the
