@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts as _, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{Request, Response};
 use bakerst_model::{Code, Role};
+use percent_encoding::percent_decode_str;
 
 use crate::body;
 use crate::gateway::Gateway;
@@ -37,12 +37,13 @@ pub(crate) struct Exchange {
 /// Answers one request.
 pub(crate) async fn run(
     route: &'static Route,
+    source: Source,
     gateway: Arc<Gateway>,
     request: Request<Body>,
 ) -> Response<Body> {
     let (mut parts, mut body) = request.into_parts();
     let alarm = gateway.enforcement.alarm();
-    let reply = match answer(route, &gateway, &mut parts, &mut body).await {
+    let reply = match answer(route, source, &gateway, &mut parts, &mut body).await {
         Ok(Answer::Ours(reply)) => reply,
         Ok(Answer::Theirs(response)) => return response,
         Err(problem) => {
@@ -70,6 +71,7 @@ enum Answer {
 
 async fn answer(
     route: &'static Route,
+    source: Source,
     gateway: &Arc<Gateway>,
     parts: &mut Parts,
     body: &mut Body,
@@ -84,8 +86,6 @@ async fn answer(
         Access::Account(_) => Role::Admin,
         Access::Relayed(_) => Role::Agent,
     };
-    let source = parts.extensions.get::<Source>().copied();
-    let source = source.ok_or_else(|| Problem::from(Code::TokenMissing))?;
     let _in_flight = match source {
         // People must get through when agents have filled the house.
         Source::Control { .. } => None,
@@ -104,7 +104,7 @@ async fn answer(
             body::read(body, &gateway.limits).await?
         }
     };
-    let parameter = parameter(parts).await?;
+    let parameter = parameter(route, parts.uri.path())?;
     let gateway = gateway.clone();
     let path = route.path;
     match route.access {
@@ -127,8 +127,9 @@ fn too_busy(gateway: &Gateway) -> Problem {
     Problem::new(Code::TooBusy, format!("`requests_max` ({max}) requests are being worked on"))
 }
 
-async fn parameter(parts: &mut Parts) -> Result<String, Problem> {
-    let read = RawPathParams::from_request_parts(parts, &()).await;
-    let read = read.map_err(|_| Problem::from(Code::NoSuchPath))?;
-    Ok(read.iter().next().map(|(_, value)| value.to_owned()).unwrap_or_default())
+/// What stands in the path's variable place, as it was meant.
+fn parameter(route: &Route, path: &str) -> Result<String, Problem> {
+    let written = percent_decode_str(route.variable(path).unwrap_or_default());
+    let read = written.decode_utf8().map_err(|_| Problem::from(Code::NoSuchPath))?;
+    Ok(read.into_owned())
 }

@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, Response};
-use axum::routing::{MethodFilter, MethodRouter};
 use bakerst_model::{Code, Escaped};
 use http_body_util::BodyExt as _;
-use tower::ServiceExt as _;
 
 use crate::body;
 use crate::exchange;
@@ -26,7 +23,7 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 #[derive(Clone)]
 pub(crate) struct Doors {
     gateway: Arc<Gateway>,
-    router: Router,
+    routes: Arc<[&'static Route]>,
     /// The account that runs this process; root aside, the control socket is for it alone.
     own_uid: u32,
 }
@@ -43,29 +40,12 @@ impl Doors {
     }
 
     fn of(gateway: &Arc<Gateway>, wanted: fn(&Route) -> bool, own_uid: u32) -> Self {
-        let mut router = Router::new();
-        let routes: Vec<&'static Route> = ROUTES.iter().filter(|route| wanted(route)).collect();
-        let mut paths: Vec<&'static str> = routes.iter().map(|route| route.path).collect();
-        paths.dedup();
-        for path in paths {
-            let here = routes.iter().filter(|route| route.path == path);
-            router = router.route(path, at_path(&here.copied().collect::<Vec<_>>(), gateway));
-        }
-        let limits = gateway.clone();
-        let router = router.fallback(async move |request: Request<Body>| {
-            let path = Escaped(request.uri().path()).to_string();
-            let message = format!("there is nothing at `{}`", path.get(..100).unwrap_or(&path));
-            turn_away(Problem::new(Code::NoSuchPath, message), None, request, &limits).await
-        });
-        Self { gateway: gateway.clone(), router, own_uid }
+        let routes = ROUTES.iter().filter(|route| wanted(route)).collect();
+        Self { gateway: gateway.clone(), routes, own_uid }
     }
 
     /// Answers one request.
-    pub(crate) async fn answer(
-        &self,
-        source: Source,
-        mut request: Request<Body>,
-    ) -> Response<Body> {
+    pub(crate) async fn answer(&self, source: Source, request: Request<Body>) -> Response<Body> {
         if let Err(problem) = self.check(source, &request) {
             if matches!(problem.code(), Code::HostNotOurs | Code::AccountWrong) {
                 let path = request.uri().path();
@@ -73,10 +53,37 @@ impl Doors {
             }
             return turn_away(problem, None, request, &self.gateway).await;
         }
-        request.extensions_mut().insert(source);
-        match self.router.clone().oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
+        match self.find(request.method(), request.uri().path()) {
+            Found::Route(route) => {
+                exchange::run(route, source, self.gateway.clone(), request).await
+            }
+            Found::Methods(methods) => {
+                let message = format!("this path answers {methods} only");
+                let problem = Problem::new(Code::BadMethod, message);
+                turn_away(problem, Some(methods), request, &self.gateway).await
+            }
+            Found::Nothing => {
+                let path = Escaped(request.uri().path()).to_string();
+                let message = format!("there is nothing at `{}`", path.get(..100).unwrap_or(&path));
+                turn_away(Problem::new(Code::NoSuchPath, message), None, request, &self.gateway)
+                    .await
+            }
+        }
+    }
+
+    fn find(&self, method: &Method, path: &str) -> Found {
+        // Whoever only wants a head gets that of the whole answer.
+        let wanted = if method == Method::HEAD { &Method::GET } else { method };
+        let mut methods = Vec::new();
+        for route in self.routes.iter().filter(|route| route.variable(path).is_some()) {
+            if route.method == wanted {
+                return Found::Route(route);
+            }
+            methods.push(route.method.as_str());
+        }
+        match methods.is_empty() {
+            true => Found::Nothing,
+            false => Found::Methods(methods.join(", ")),
         }
     }
 
@@ -101,22 +108,14 @@ impl Doors {
     }
 }
 
-fn at_path(routes: &[&'static Route], gateway: &Arc<Gateway>) -> MethodRouter {
-    let mut at_path = MethodRouter::new();
-    for &route in routes {
-        let Ok(filter) = MethodFilter::try_from(route.method.clone()) else { continue };
-        let gateway = gateway.clone();
-        at_path = at_path.on(filter, async move |request: Request<Body>| {
-            exchange::run(route, gateway, request).await
-        });
-    }
-    let methods: Vec<&str> = routes.iter().map(|route| route.method.as_str()).collect();
-    let (methods, limits) = (methods.join(", "), gateway.clone());
-    at_path.fallback(async move |request: Request<Body>| {
-        let message = format!("this path answers {methods} only");
-        let problem = Problem::new(Code::BadMethod, message);
-        turn_away(problem, Some(methods), request, &limits).await
-    })
+/// What there is at a path.
+enum Found {
+    /// What was asked for.
+    Route(&'static Route),
+    /// Something that answers these methods only.
+    Methods(String),
+    /// Nothing.
+    Nothing,
 }
 
 /// Answers what no route takes.

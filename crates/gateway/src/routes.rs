@@ -71,6 +71,18 @@ impl Route {
         }
     }
 
+    /// What stands in the variable place of this path, if it is one of the route's; nothing where
+    /// the route has no such place.
+    pub(crate) fn variable<'p>(&self, path: &'p str) -> Option<&'p str> {
+        match self.path.split_once('{') {
+            None => (self.path == path).then_some(""),
+            Some((before, _)) => {
+                let variable = path.strip_prefix(before)?;
+                (!variable.is_empty() && !variable.contains('/')).then_some(variable)
+            }
+        }
+    }
+
     /// Whether it belongs to those who run Baker Street, and so to the control socket.
     pub(crate) fn is_for_operators(&self) -> bool {
         self.path.starts_with("/api/")
@@ -416,3 +428,43 @@ pub(crate) static ROUTES: &[Route] = &[
         statuses: &[200],
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path_of(place: &str) -> impl Fn(&&Route) -> bool + use<'_> {
+        move |route| route.variable(place).is_some()
+    }
+
+    #[test]
+    fn a_path_leads_to_one_place() {
+        for route in ROUTES {
+            let (before, after) = route.path.split_once('{').unwrap_or((route.path, "x}"));
+            assert!(before.starts_with('/') && after.find('}') == Some(after.len() - 1));
+            let path = if before == route.path { before.to_owned() } else { format!("{before}a") };
+            let there: Vec<&Route> = ROUTES.iter().filter(path_of(&path)).collect();
+            assert!(there.iter().all(|other| other.path == route.path), "{path}");
+            let same = there.iter().filter(|other| other.method == route.method).count();
+            assert_eq!(same, 1, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_variable_is_one_whole_step() {
+        let server = ROUTES.iter().find(|route| route.path == "/mcp/{server}").unwrap();
+        for (path, want) in [
+            ("/mcp/files", Some("files")),
+            ("/mcp/a%2Fb", Some("a%2Fb")),
+            ("/mcp/{server}", Some("{server}")),
+            ("/mcp/", None),
+            ("/mcp", None),
+            ("/mcp/files/", None),
+            ("/mcp/files/x", None),
+            ("/MCP/files", None),
+            ("mcp/files", None),
+        ] {
+            assert_eq!(server.variable(path), want, "{path}");
+        }
+    }
+}

@@ -165,7 +165,7 @@ impl Aggregate {
             return Ok(Asked::failed(&Id::none(), "not a request"));
         };
         let (id, method) = (request.id(), request.method());
-        match method.as_str() {
+        match &*method {
             "server/discover" => {
                 let params = Map::new();
                 let said = self.ask_each(&request, self.every(&params), outlet).await?;
@@ -277,7 +277,7 @@ impl Aggregate {
         let asked = match cursor {
             None => {
                 let servers = self.aliases().all().map(|(_, alias)| (alias.to_owned(), None));
-                Some(Place { list: method.clone(), servers: servers.collect() })
+                Some(Place { list: method.to_string(), servers: servers.collect() })
             }
             Some(cursor) => {
                 let opened = self.0.door.seal.open(&cursor, &owner).ok();
@@ -319,7 +319,7 @@ impl Aggregate {
     ) -> Result<Result<(Arc<str>, String), String>, Gone> {
         let method = request.method();
         let mut params = fields(request.params);
-        let (at, field) = match method.as_str() {
+        let (at, field) = match &*method {
             "completion/complete" => {
                 let by = fields(params.get("ref").map(|raw| &**raw));
                 let field = if by.contains_key("uri") { "uri" } else { "name" };

@@ -1,7 +1,10 @@
 //! The door over HTTP: `/mcp/{server}`, for every revision that has it.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -195,71 +198,78 @@ pub(crate) async fn serve(visit: Visit) -> Result<Response<Body>, Problem> {
         }
     }
     match way.method {
-        Method::POST => Ok(way.post(&body).await),
-        _ => Ok(way.open().await),
+        Method::POST => {
+            let (outlet, answer) = Outlet::new();
+            Ok(carried(way.take(body, outlet), answer).await)
+        }
+        _ => Ok(Box::pin(way.open()).await),
     }
 }
 
 impl Way {
-    /// A message of the client's.
-    async fn post(self, body: &[u8]) -> Response<Body> {
-        let bad = |words: &str| {
-            let error = answer::error(None, answer::INVALID_REQUEST, words, None);
-            whole(StatusCode::BAD_REQUEST, error)
+    /// Takes a message of the client's, which is read once, where it lies.
+    async fn take(self, body: Bytes, outlet: Outlet) {
+        let read = match std::str::from_utf8(&body) {
+            Ok(text) => Message::read(text).map_err(|why| why.to_string()),
+            Err(_) => Err("the body is not UTF-8".to_owned()),
         };
-        let Ok(text) = std::str::from_utf8(body) else { return bad("the body is not UTF-8") };
-        let message = match Message::read(text) {
-            Ok(message) => message,
-            Err(why) => return bad(&why.to_string()),
+        // Where nobody is left to be told, nothing is to be done about it.
+        let _ = match read {
+            Ok(Message { kind: Kind::Request(request), .. }) => {
+                self.take_request(&request, outlet).await
+            }
+            Ok(message) => {
+                let told = Box::pin(self.tell(&message)).await;
+                outlet.answer(told)
+            }
+            Err(words) => {
+                let error = answer::error(None, answer::INVALID_REQUEST, &words, None);
+                outlet.answer(whole(StatusCode::BAD_REQUEST, error))
+            }
         };
-        match message.kind {
-            Kind::Request(request) => {
-                let revision = stated_revision(&request);
-                let stateless = revision.as_deref().and_then(Revision::parse);
-                if let Some(revision) =
-                    revision.filter(|_| stateless.is_some_and(Revision::is_stateless))
-                    && let Err(words) = check_mirrored(&self.headers, &request, &revision)
-                {
-                    let id = request.id();
-                    let error = answer::error(Some(&id), answer::HEADER_MISMATCH, &words, None);
-                    return whole(StatusCode::BAD_REQUEST, error);
-                }
-                let text = message.text.to_owned();
-                let (outlet, answer) = Outlet::new();
-                let is_stateless = stateless.is_some_and(Revision::is_stateless);
-                match self.door.knowledge.of(&self.relay.server) {
-                    Speaks::Old if is_stateless => {
-                        carried(Box::pin(self.carry_over(text, outlet)), answer).await
-                    }
-                    Speaks::New if request.method() == "initialize" => {
-                        carried(Box::pin(self.carry_hello(text, outlet)), answer).await
-                    }
-                    _ => carried(self.carry(text, outlet), answer).await,
-                }
+    }
+
+    async fn take_request(&self, request: &Request<'_>, outlet: Outlet) -> Result<(), Gone> {
+        let revision = stated_revision(request);
+        let revision =
+            revision.filter(|stated| Revision::parse(stated).is_some_and(Revision::is_stateless));
+        if let Some(revision) = &revision
+            && let Err(words) = check_mirrored(&self.headers, request, revision)
+        {
+            let id = request.id();
+            let error = answer::error(Some(&id), answer::HEADER_MISMATCH, &words, None);
+            return outlet.answer(whole(StatusCode::BAD_REQUEST, error));
+        }
+        match self.door.knowledge.of(&self.relay.server) {
+            Speaks::Old if revision.is_some() => {
+                Box::pin(self.clone().carry_over(request.text.to_owned(), outlet)).await;
+                Ok(())
             }
-            Kind::Notification { .. } | Kind::Response { .. } => {
-                if self.cancels(&message) {
-                    return whole(StatusCode::ACCEPTED, String::new());
-                }
-                self.tell(message.text).await
+            Speaks::New if request.method() == "initialize" => {
+                Box::pin(self.clone().carry_hello(request.text.to_owned(), outlet)).await;
+                Ok(())
             }
+            _ => self.bring(request, outlet).await,
         }
     }
 
     /// Brings a request to the server and its answer back, however long that takes.
-    pub(super) async fn carry(self, text: String, mut outlet: Outlet) {
-        let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(&text) else { return };
-        let carried = match self.clear(&request, &mut outlet).await {
-            Ok(Onward::Pass(cleared)) => self.forward(&request, cleared, outlet).await,
-            Ok(Onward::Answer(answer)) => outlet.finish(StatusCode::OK, answer).await,
-            Ok(Onward::Later(answer, seconds)) => {
+    pub(super) async fn carry(self, text: String, outlet: Outlet) {
+        if let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(&text) {
+            // Nobody is left to be told.
+            let _ = self.bring(&request, outlet).await;
+        }
+    }
+
+    async fn bring(&self, request: &Request<'_>, mut outlet: Outlet) -> Result<(), Gone> {
+        match self.clear(request, &mut outlet).await? {
+            Onward::Pass(cleared) => self.forward(request, cleared, outlet).await,
+            Onward::Answer(answer) => outlet.finish(StatusCode::OK, answer).await,
+            Onward::Later(answer, seconds) => {
                 outlet.retry_after(seconds);
                 outlet.finish(StatusCode::TOO_MANY_REQUESTS, answer).await
             }
-            Err(Gone) => Err(Gone),
-        };
-        // Nobody is left to be told.
-        let _ = carried;
+        }
     }
 
     /// Has a request judged. While a person thinks, the client hears that we are there; once it
@@ -269,10 +279,18 @@ impl Way {
         request: &Request<'_>,
         outlet: &mut Outlet,
     ) -> Result<Onward<Cleared>, Gone> {
+        let wait = Duration::from_secs(self.relay.gateway.limits.wait_seconds_max);
+        let mut asked = std::pin::pin!(self.relay.ask(request, wait));
+        // What is decided at once is not cancelled any more, so nobody needs to know of it.
+        if let Poll::Ready(onward) =
+            poll_fn(|context| Poll::Ready(asked.as_mut().poll(context))).await
+        {
+            return Ok(onward);
+        }
         let key = (self.owner, self.session.clone(), request.id());
         let cancelled = Arc::new(Notify::new());
         self.door.waiting().insert(key.clone(), cancelled.clone());
-        let onward = self.heard(request, &cancelled, outlet).await;
+        let onward = self.heard(request, asked, &cancelled, outlet).await;
         self.door.waiting().remove(&key);
         onward
     }
@@ -280,12 +298,10 @@ impl Way {
     async fn heard(
         &self,
         request: &Request<'_>,
+        mut asked: Pin<&mut (impl Future<Output = Onward<Cleared>> + Send)>,
         cancelled: &Notify,
         outlet: &mut Outlet,
     ) -> Result<Onward<Cleared>, Gone> {
-        let wait = Duration::from_secs(self.relay.gateway.limits.wait_seconds_max);
-        let asked = self.relay.ask(request, wait);
-        tokio::pin!(asked);
         let mut pulse = Pulse::of(request);
         loop {
             tokio::select! {
@@ -321,6 +337,7 @@ impl Way {
         let awaited = cleared.awaited();
         let sent = self.send(Outgoing::Cleared(&cleared));
         let response = tokio::select! {
+            biased;
             response = sent => response,
             () = outlet.gone() => return Err(Gone),
         };
@@ -339,6 +356,7 @@ impl Way {
         }
         let is_well = status.is_success();
         let body = tokio::select! {
+            biased;
             body = collected(response.into_body(), &self.relay.gateway.limits) => body,
             () = outlet.gone() => return Err(Gone),
         };
@@ -465,8 +483,11 @@ impl Way {
     }
 
     /// Passes on what wants no answer.
-    async fn tell(&self, text: &str) -> Response<Body> {
-        match self.send(Outgoing::Told(text)).await {
+    async fn tell(&self, message: &Message<'_>) -> Response<Body> {
+        if self.cancels(message) {
+            return whole(StatusCode::ACCEPTED, String::new());
+        }
+        match self.send(Outgoing::Told(message.text)).await {
             Ok(response) => {
                 let status = status_for_client(response.status());
                 whole(status, self.collected_error(response).await)

@@ -3,27 +3,61 @@
 
 use bakerst_guard::rails::output_sanitization::Media;
 use bakerst_model::Limits;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What stands where a medium was left out.
 const LEFT_OUT: &str = "[left out by policy: a picture, sound or file]";
+
+/// Where a medium stands: in an item of one of the lists that hold content.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    list: &'static str,
+    at: usize,
+    /// Whether one step further in: a prompt's messages hold their content there.
+    is_inner: bool,
+    /// Whether in a file that is a resource.
+    is_resource: bool,
+    /// `data` of pictures and sounds, `blob` of files.
+    field: &'static str,
+}
+
+impl Place {
+    /// What holds the medium.
+    fn holder(self, result: &mut Value) -> Option<&mut Map<String, Value>> {
+        let mut holder = result.get_mut(self.list)?.get_mut(self.at)?;
+        if self.is_inner {
+            holder = holder.get_mut("content")?;
+        }
+        if self.is_resource {
+            holder = holder.get_mut("resource")?;
+        }
+        holder.as_object_mut()
+    }
+
+    /// The medium.
+    fn medium(self, result: &mut Value) -> Option<&mut String> {
+        match self.holder(result)?.get_mut(self.field)? {
+            Value::String(medium) => Some(medium),
+            _ => None,
+        }
+    }
+}
 
 /// Leaves out the media that the policy does not want, and those beyond what may be in one answer;
 /// whether there were any.
 pub(crate) fn leave_out(result: &mut Value, policy: Media, limits: &Limits) -> bool {
     let (mut bytes, mut any) = (0_usize, false);
     for place in places(result) {
-        let Some(Value::String(medium)) = result.pointer(&place) else { continue };
+        let Some(medium) = place.medium(result) else { continue };
         bytes = bytes.saturating_add(medium.len());
         if policy == Media::Pass && bytes <= limits.media_bytes_max {
             continue;
         }
         any = true;
-        let Some((holder, field)) = place.rsplit_once('/') else { continue };
-        let Some(Value::Object(holder)) = result.pointer_mut(holder) else { continue };
-        holder.remove(field);
+        let Some(holder) = place.holder(result) else { continue };
+        holder.remove(place.field);
         // A picture becomes a text; a file stays one, with a text in it.
-        if field == "data" {
+        if place.field == "data" {
             holder.remove("mimeType");
             holder.insert("type".into(), "text".into());
         }
@@ -34,19 +68,16 @@ pub(crate) fn leave_out(result: &mut Value, policy: Media, limits: &Limits) -> b
 
 /// What was set aside of a result: where it stood, and what it was.
 #[derive(Debug, Default)]
-pub(crate) struct SetAside(Vec<(String, String)>);
+pub(crate) struct SetAside(Vec<(Place, String)>);
 
 impl SetAside {
     /// Takes the media out of a result.
     pub(crate) fn of(result: &mut Value) -> Self {
         let mut aside = Vec::new();
         for place in places(result) {
-            match result.pointer_mut(&place) {
+            match place.medium(result) {
                 // A text that only claims to be a medium is read like every other.
-                Some(Value::String(text)) if is_base64(text) => {
-                    let medium = std::mem::take(text);
-                    aside.push((place, medium));
-                }
+                Some(text) if is_base64(text) => aside.push((place, std::mem::take(text))),
                 _ => {}
             }
         }
@@ -56,30 +87,31 @@ impl SetAside {
     /// Puts them back where they were.
     pub(crate) fn put_back(self, result: &mut Value) {
         for (place, medium) in self.0 {
-            if let Some(there) = result.pointer_mut(&place) {
+            let there = place.holder(result).and_then(|holder| holder.get_mut(place.field));
+            if let Some(there) = there {
                 *there = Value::String(medium);
             }
         }
     }
 }
 
-/// Where media may stand: `data` of pictures and sounds, `blob` of files.
-fn places(result: &Value) -> Vec<String> {
+/// Where media stand.
+fn places(result: &Value) -> Vec<Place> {
     let mut places = Vec::new();
     for list in ["content", "contents", "messages"] {
         let items = result.get(list).and_then(Value::as_array).into_iter().flatten();
         for (at, item) in items.enumerate() {
-            // A prompt's messages hold their content one step further in.
-            let (inner, step) = match item.get("content") {
-                Some(content @ Value::Object(_)) => (content, "/content"),
-                _ => (item, ""),
+            let inner = item.get("content").filter(|content| content.is_object());
+            let (is_inner, inner) = (inner.is_some(), inner.unwrap_or(item));
+            let (is_resource, field) = match inner.get("type").and_then(Value::as_str) {
+                Some("image" | "audio") => (false, "data"),
+                Some("resource") => (true, "blob"),
+                _ => (false, "blob"),
             };
-            let field = match inner.get("type").and_then(Value::as_str) {
-                Some("image" | "audio") => "/data",
-                Some("resource") => "/resource/blob",
-                _ => "/blob",
-            };
-            places.push(format!("/{list}/{at}{step}{field}"));
+            let holder = if is_resource { inner.get("resource") } else { Some(inner) };
+            if holder.is_some_and(|holder| holder.get(field).is_some()) {
+                places.push(Place { list, at, is_inner, is_resource, field });
+            }
         }
     }
     places

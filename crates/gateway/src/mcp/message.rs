@@ -4,6 +4,7 @@
 //! could take differently is not read at all: a field that stands there twice, or one whose name
 //! differs from a known one only by case, which some servers take for the same.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -135,7 +136,7 @@ impl<'m> Message<'m> {
     }
 }
 
-impl Request<'_> {
+impl<'m> Request<'m> {
     /// What it is known by.
     pub(crate) fn id(&self) -> Id {
         // It was read before, so it is there.
@@ -148,8 +149,19 @@ impl Request<'_> {
     }
 
     /// What it asks for.
-    pub(crate) fn method(&self) -> String {
+    pub(crate) fn method(&self) -> Cow<'m, str> {
         read_text(self.method).unwrap_or_default()
+    }
+
+    /// What stands in its `_meta`, if that is of this shape.
+    pub(crate) fn meta<T: Deserialize<'m>>(&self) -> Option<T> {
+        #[derive(Deserialize)]
+        struct Params<T> {
+            #[serde(rename = "_meta")]
+            meta: Option<T>,
+        }
+        let params = self.params.filter(|params| may_name(params, "_meta"))?;
+        serde_json::from_str::<Params<T>>(params.get()).ok()?.meta
     }
 
     /// The same request with other parameters.
@@ -160,18 +172,24 @@ impl Request<'_> {
 
     /// What it is about, where its method names one thing: a tool, a prompt, a resource.
     pub(crate) fn mirrored_name(&self) -> Option<String> {
-        let field = match self.method().as_str() {
+        let field = match &*self.method() {
             "tools/call" | "prompts/get" => "name",
             "resources/read" => "uri",
             _ => return None,
         };
         let params: BTreeMap<String, &RawValue> = serde_json::from_str(self.params?.get()).ok()?;
-        params.get(field).and_then(|raw| read_text(raw))
+        params.get(field).and_then(|raw| read_text(raw)).map(Cow::into_owned)
     }
 }
 
 /// The id of an answer.
 pub(crate) fn read_id(raw: &RawValue) -> Option<Id> {
+    let text = raw.get();
+    // Most stand as they are written in the one form already.
+    let is_plain_number = text.len() <= 18 && text.bytes().all(|b| b.is_ascii_digit());
+    if is_plain_number || plain_text(raw).is_some() {
+        return Some(Id(text.into()));
+    }
     match serde_json::from_str(raw.get()).ok()? {
         Value::Number(number) if number.is_i64() || number.is_u64() => {
             Some(Id(number.to_string().into()))
@@ -182,8 +200,23 @@ pub(crate) fn read_id(raw: &RawValue) -> Option<Id> {
 }
 
 /// A method's name.
-pub(crate) fn read_text(raw: &RawValue) -> Option<String> {
-    serde_json::from_str(raw.get()).ok()
+pub(crate) fn read_text(raw: &RawValue) -> Option<Cow<'_, str>> {
+    match plain_text(raw) {
+        Some(plain) => Some(Cow::Borrowed(plain)),
+        None => serde_json::from_str(raw.get()).ok().map(Cow::Owned),
+    }
+}
+
+/// A text in which nothing is written otherwise than it is read.
+fn plain_text(raw: &RawValue) -> Option<&str> {
+    let text = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    (!text.contains('\\')).then_some(text)
+}
+
+/// Whether an object may have a field of this name somewhere. To be sure that it has none takes
+/// less than to look for it; a backslash may write any name in a way of its own.
+pub(crate) fn may_name(raw: &RawValue, name: &str) -> bool {
+    raw.get().contains(name) || raw.get().contains('\\')
 }
 
 /// Whether two names are one to a reader that does not care about case.
@@ -237,6 +270,10 @@ impl<'m> Envelope<'m> {
     }
 }
 
+/// A field's name, copied only where it is written otherwise than it is read.
+#[derive(Deserialize)]
+struct Name<'m>(#[serde(borrow)] Cow<'m, str>);
+
 struct EnvelopeVisitor;
 
 impl<'m> Visitor<'m> for EnvelopeVisitor {
@@ -249,8 +286,8 @@ impl<'m> Visitor<'m> for EnvelopeVisitor {
     fn visit_map<A: MapAccess<'m>>(self, mut map: A) -> Result<Envelope<'m>, A::Error> {
         const KNOWN: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
         let mut envelope = Envelope::default();
-        while let Some(key) = map.next_key::<String>()? {
-            let place = match key.as_str() {
+        while let Some(Name(key)) = map.next_key()? {
+            let place = match &*key {
                 "jsonrpc" => &mut envelope.version,
                 "id" => &mut envelope.id,
                 "method" => &mut envelope.method,

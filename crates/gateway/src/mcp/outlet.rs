@@ -88,6 +88,11 @@ impl Outlet {
         self.begin(response)
     }
 
+    /// Answers with this, before there is anything else to say.
+    pub(super) fn answer(mut self, response: Response<Body>) -> Result<(), Gone> {
+        self.head.take().ok_or(Gone)?.send(response).map_err(|_| Gone)
+    }
+
     /// Begins a stream of events, unless it has begun.
     pub(super) fn stream(&mut self) -> Result<(), Gone> {
         if self.is_stream() || self.is_deaf {

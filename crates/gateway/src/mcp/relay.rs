@@ -1,6 +1,7 @@
 //! What stands between one client and one server: every message goes through here, whichever way
 //! it came, and is passed on as it is, changed, or answered.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -121,8 +122,7 @@ impl Relay {
         if self.gateway.enforcement == Enforcement::Off {
             return self.ask_anew(request, Comes { wait, back: None, in_rounds: false }).await;
         }
-        let owner = self.owner();
-        match rounds::brought(request, &self.gateway.states, &owner) {
+        match rounds::brought(request, &self.gateway.states, || self.owner()) {
             Brought::Servers => {
                 self.ask_anew(request, Comes { wait, back: None, in_rounds: false }).await
             }
@@ -158,8 +158,8 @@ impl Relay {
         let Comes { wait, back, in_rounds } = comes;
         let (id, method) = (request.id(), request.method());
         let since = Instant::now();
-        let clear = |id, method, leave| {
-            let awaited = Awaited { id, method, since, leave };
+        let clear = |id, method: Cow<'_, str>, leave| {
+            let awaited = Awaited { id, method: method.into_owned(), since, leave };
             Onward::Pass(Cleared { text: request.text.to_owned(), awaited })
         };
         if self.gateway.enforcement == Enforcement::Off {
@@ -217,7 +217,7 @@ impl Relay {
         if let Some(again) = again {
             return Onward::Answer(again);
         }
-        let words = match method.as_str() {
+        let words = match &*method {
             "tools/call" => answer::not_made(&id, &decision, seq.into(), is_stateless(request)),
             _ => {
                 let code = decision.reason.code;
@@ -469,19 +469,13 @@ pub(crate) fn is_stateless(request: &Request<'_>) -> bool {
 }
 
 /// The revision that a request states in its own body.
-pub(crate) fn stated_revision(request: &Request<'_>) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Params<'m> {
-        #[serde(borrow, rename = "_meta")]
-        meta: Option<Meta<'m>>,
-    }
+pub(crate) fn stated_revision<'m>(request: &Request<'m>) -> Option<Cow<'m, str>> {
     #[derive(serde::Deserialize)]
     struct Meta<'m> {
         #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
         revision: Option<&'m serde_json::value::RawValue>,
     }
-    let params: Params<'_> = serde_json::from_str(request.params?.get()).ok()?;
-    params.meta?.revision.and_then(read_text)
+    request.meta::<Meta<'m>>()?.revision.and_then(read_text)
 }
 
 /// A request inside a result, as a message of its own.

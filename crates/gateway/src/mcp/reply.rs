@@ -37,19 +37,22 @@ pub(super) fn answers(text: &str, asked: &Id) -> bool {
 
 /// Carries a request until its answer begins. What remains then, or once the client is gone, is
 /// carried on beside it: most requests are done before, and need no task of their own.
-pub(super) async fn carried(
+pub(super) fn carried(
     carrying: impl Future<Output = ()> + Send + 'static,
     mut answer: oneshot::Receiver<Response<Body>>,
-) -> Response<Body> {
+) -> impl Future<Output = Response<Body>> + Send {
+    // Moved to where it stays before anything else: it is large.
     let mut carried = Carried(Some(Box::pin(carrying)));
-    let answered = poll_fn(|context| {
-        let is_done = carried.0.as_mut().is_none_or(|on| on.as_mut().poll(context).is_ready());
-        if is_done {
-            carried.0 = None;
-        }
-        Pin::new(&mut answer).poll(context)
-    });
-    answered.await.unwrap_or_else(|_| whole(StatusCode::BAD_GATEWAY, String::new()))
+    async move {
+        let answered = poll_fn(|context| {
+            let is_done = carried.0.as_mut().is_none_or(|on| on.as_mut().poll(context).is_ready());
+            if is_done {
+                carried.0 = None;
+            }
+            Pin::new(&mut answer).poll(context)
+        });
+        answered.await.unwrap_or_else(|_| whole(StatusCode::BAD_GATEWAY, String::new()))
+    }
 }
 
 /// A request that is being carried. Where it is not done when it is let go, it goes on by itself.

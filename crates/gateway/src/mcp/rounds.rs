@@ -8,7 +8,7 @@ use bakerst_model::ApprovalId;
 use serde_json::{Map, Value, json};
 
 use super::answer;
-use super::message::{Id, Request};
+use super::message::{Id, Request, may_name};
 use super::relay::is_stateless;
 use super::session::{Owner, Seal};
 use super::waiting::Pulse;
@@ -26,9 +26,7 @@ const METHODS: [&str; 3] = ["tools/call", "resources/read", "prompts/get"];
 /// Whether the client of a request comes back by itself when it is told to. One that hears of
 /// progress needs not.
 pub(super) fn may_have(request: &Request<'_>) -> bool {
-    is_stateless(request)
-        && METHODS.contains(&request.method().as_str())
-        && !Pulse::of(request).is_heard()
+    is_stateless(request) && METHODS.contains(&&*request.method()) && !Pulse::of(request).is_heard()
 }
 
 /// What a request brings along.
@@ -44,18 +42,22 @@ pub(super) enum Brought {
 }
 
 /// What a request brings along.
-pub(super) fn brought(request: &Request<'_>, seal: &Seal, owner: &Owner) -> Brought {
-    let bare = request.params.map_or("", |params| params.get());
-    if !bare.contains(STATE) && !bare.contains(RESPONSES) {
+pub(super) fn brought(
+    request: &Request<'_>,
+    seal: &Seal,
+    owner: impl FnOnce() -> Owner,
+) -> Brought {
+    let Some(bare) = request.params else { return Brought::Nothing };
+    if !may_name(bare, STATE) && !may_name(bare, RESPONSES) {
         return Brought::Nothing;
     }
-    let Ok(mut params) = serde_json::from_str::<Map<String, Value>>(bare) else {
+    let Ok(mut params) = serde_json::from_str::<Map<String, Value>>(bare.get()) else {
         return Brought::Servers;
     };
     let ours = params.get(STATE).and_then(Value::as_str).and_then(|text| text.strip_prefix(OURS));
     match ours {
         Some(sealed) => {
-            let opened = seal.open(sealed, owner).ok();
+            let opened = seal.open(sealed, &owner()).ok();
             match opened.and_then(|text| ApprovalId::parse(&text)) {
                 Some(id) => {
                     params.remove(STATE);

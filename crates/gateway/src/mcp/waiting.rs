@@ -68,18 +68,11 @@ impl Pulse {
     /// What keeps the client of this request waiting.
     pub(super) fn of(request: &Request<'_>) -> Self {
         #[derive(Deserialize)]
-        struct Params<'m> {
-            #[serde(borrow, rename = "_meta")]
-            meta: Option<Meta<'m>>,
-        }
-        #[derive(Deserialize)]
         struct Meta<'m> {
             #[serde(borrow, rename = "progressToken")]
             token: Option<&'m RawValue>,
         }
-        let params =
-            request.params.and_then(|raw| serde_json::from_str::<Params<'_>>(raw.get()).ok());
-        let token = params.and_then(|params| params.meta?.token);
+        let token = request.meta::<Meta<'_>>().and_then(|meta| meta.token);
         let is_name = |raw: &&RawValue| {
             let first = raw.get().as_bytes().first();
             first.is_some_and(|first| matches!(first, b'"' | b'-' | b'0'..=b'9'))

@@ -24,8 +24,9 @@ use crate::wire::ErrorAnswer;
 
 /// How much of a request is held in memory before somebody reads it.
 pub(super) const BUFFER_BYTES_MAX: usize = 64 << 10;
-/// How many headers a request may have.
-pub(super) const HEADERS_MAX: usize = 200;
+/// How many headers a request may have: as many as hyper reads unless it is told otherwise, and
+/// without memory of its own for each request.
+pub(super) const HEADERS_MAX: usize = 100;
 /// How long it may take to tell somebody that they are turned away.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -75,7 +76,6 @@ pub(super) async fn run<S, F, Fut>(
     let mut connection = http1::Builder::new()
         .header_read_timeout(None)
         .max_buf_size(BUFFER_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
         .serve_connection(stream, service);
     let mut deadline = Deadline::new(pace, terms.patience);
     let mut asked_to_stop = false;

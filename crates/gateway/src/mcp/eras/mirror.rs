@@ -35,7 +35,7 @@ pub(crate) fn new(client: &HeaderMap, text: &str) -> HeaderMap {
     headers.insert(VERSION, HeaderValue::from_static(Revision::NEWEST.as_str()));
     if let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(text) {
         let name = request.mirrored_name();
-        for (header, value) in [(METHOD, Some(request.method())), (NAME, name)] {
+        for (header, value) in [(METHOD, Some(request.method().into_owned())), (NAME, name)] {
             if let Some(value) = value.and_then(|value| encoded(&value)) {
                 headers.insert(header, value);
             }

@@ -179,7 +179,7 @@ impl OldClient {
             let error = answer::error(Some(&id), answer::INVALID_PARAMS, words, None);
             Ok(Asked::ours(StatusCode::OK, error))
         };
-        match request.method().as_str() {
+        match &*request.method() {
             "ping" => done(),
             "initialize" => wrong("this session has begun already"),
             "logging/setLevel" => match field("level") {

@@ -162,7 +162,7 @@ impl Way {
     ) -> Result<Turn, Gone> {
         let (id, method) = (request.id(), request.method());
         let no = |words: &str| answer::error(Some(&id), downward::NO_SUCH_METHOD, words, None);
-        let answer = match method.as_str() {
+        let answer = match &*method {
             "ping" => answer::result(&id, &json!({})),
             _ if !talk.declared.can(&method) => no("the client has not said that it can do this"),
             _ if !IN_ROUNDS.contains(&talk.cleared.awaited().method()) => {

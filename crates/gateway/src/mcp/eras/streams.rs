@@ -181,7 +181,7 @@ impl Way {
                 }
                 Kind::Request(request) => {
                     let id = request.id();
-                    let answer = match request.method().as_str() {
+                    let answer = match &*request.method() {
                         "ping" => answer::result(&id, &json!({})),
                         _ => {
                             let words = "nobody can be asked here: ask in the middle of a call";

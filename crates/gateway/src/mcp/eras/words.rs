@@ -83,7 +83,7 @@ fn acts(text: &str) -> Option<(String, Value)> {
     for aside in [META, STATE, RESPONSES] {
         params.as_object_mut()?.remove(aside);
     }
-    Some((request.method(), params))
+    Some((request.method().into_owned(), params))
 }
 
 /// An answer, taken apart.

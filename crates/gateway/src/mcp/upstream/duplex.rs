@@ -235,7 +235,7 @@ impl Duplex {
         if is_stateless(request) {
             return self.shared(owner).await?.ask(request, takes_events).await;
         }
-        match request.method().as_str() {
+        match &*request.method() {
             "initialize" => self.initialize(request, owner, takes_events).await,
             _ => Ok(needs_session()),
         }
