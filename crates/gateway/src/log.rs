@@ -224,7 +224,7 @@ impl Read {
             "from": from,
             "records": records,
         });
-        let detail = Detail::of(&gateway.policy().loggable_json(&detail))?;
+        let detail = Detail::of(&gateway.policy().loggable(&detail))?;
         let event = event(caller, detail);
         gateway.ledger.append(event).await?;
         Ok(())

@@ -3,14 +3,13 @@
 
 use std::sync::PoisonError;
 
-use bakerst_guard::{Fate, Instructions, OutputFinding, Policy, Sanitized};
+use bakerst_guard::{Fate, Instructions, Loggable, OutputFinding, Policy, Sanitized};
 use bakerst_model::{
     Accountable, Action, Actor, Code, DecisionId, Detail, Event, EventError, Recorded, ToolCall,
     ToolName,
 };
 use serde::Serialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::conversations::{Heard, HeardAs};
 use crate::gateway::Gateway;
@@ -21,7 +20,9 @@ use crate::problem::Problem;
 const PLACES_MAX: usize = 50;
 
 /// What is known about how the tool ran.
-pub(crate) struct Told {
+pub(crate) struct Told<'t> {
+    /// The input as the log has it, where it has.
+    pub(crate) logged: Option<&'t Loggable>,
     /// The decision under which it ran.
     pub(crate) decision: Option<DecisionId>,
     /// How long it took.
@@ -49,7 +50,7 @@ impl Accountable for Executed {
 #[derive(Serialize)]
 struct ExecutedDetail<'d> {
     tool: &'d ToolName,
-    input: Box<RawValue>,
+    input: &'d Loggable,
     #[serde(skip_serializing_if = "Option::is_none")]
     decision: Option<DecisionId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,7 +84,7 @@ impl Gateway {
         &self,
         call: &ToolCall,
         result: Value,
-        told: Told,
+        told: Told<'_>,
         caller: &Caller,
     ) -> Result<Recorded<Executed>, Problem> {
         let policy = self.policy();
@@ -120,13 +121,21 @@ fn account(
     call: &ToolCall,
     sanitized: &Sanitized,
     heard: &Heard,
-    told: &Told,
+    told: &Told<'_>,
     actor: Actor,
 ) -> Result<Event, EventError> {
     let places = sanitized.findings.iter().take(PLACES_MAX);
+    let anew;
+    let input = match told.logged {
+        Some(logged) => logged,
+        None => {
+            anew = policy.loggable(call.input.expose());
+            &anew
+        }
+    };
     let detail = Detail::of(&ExecutedDetail {
         tool: &call.tool,
-        input: policy.loggable_json(call.input.expose()),
+        input,
         decision: told.decision,
         duration_ms: told.duration_ms,
         result_bytes: told.result_bytes,

@@ -43,7 +43,7 @@ pub use config::{Risk, Threshold, ToolEntry};
 pub use consumer::{Passthrough, Unguarded};
 pub use flow::{FlowFacts, Labels};
 pub use instructions::Instructions;
-pub use permit::{Asked, Outcome, Permit, Refusal, Ruling};
+pub use permit::{Asked, Loggable, Outcome, Permit, Refusal, Ruling};
 pub use policy::{Policy, Sections};
 pub use rail::{Check, Facts, Guardrail, Maker, Mode, ModelReader, OnError, Registry, Undecided};
 pub use sanitize::{Fate, NameBook, OutputFinding, Sanitized};

@@ -11,6 +11,7 @@ use bakerst_model::{
     ToolName, Verdict,
 };
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::authorization::Authority;
@@ -22,6 +23,7 @@ use crate::{Decision, Policy, Word};
 pub struct Ruling {
     call: ToolCall,
     decision: Decision,
+    input: Loggable,
     event: Event,
 }
 
@@ -36,6 +38,12 @@ impl Ruling {
     #[must_use]
     pub fn decision(&self) -> &Decision {
         &self.decision
+    }
+
+    /// The input, as the log has it.
+    #[must_use]
+    pub fn logged_input(&self) -> &Loggable {
+        &self.input
     }
 }
 
@@ -101,11 +109,14 @@ impl Policy {
             Verdict::Ask => Action::ToolAsked,
             Verdict::Deny => Action::ToolBlocked,
         };
-        let (input, withheld) = self.loggable_input(call.input.expose());
+        // Objects hold their keys sorted, so what the log has is what the binding is over.
+        let json = written(call.input.expose());
+        let binding = call.binding_with(json.get());
+        let (input, withheld) = self.loggable_input(call.input.expose(), json);
         let detail = Detail::of(&DecisionDetail {
             tool: &call.tool,
-            input,
-            binding: call.binding(),
+            input: &input,
+            binding,
             verdict: decision.verdict,
             code: decision.reason.code.as_str(),
             // A reason may quote the call's own words.
@@ -118,8 +129,8 @@ impl Policy {
         .withholding(withheld);
         let conversation = Some(call.conversation.clone());
         let verdict = decision.verdict;
-        let ruling =
-            Ruling { event: Event { action, actor, conversation, detail }, call, decision };
+        let event = Event { action, actor, conversation, detail };
+        let ruling = Ruling { call, decision, input, event };
         Ok(match verdict {
             Verdict::Allow => Outcome::Permitted(Permit(ruling)),
             Verdict::Ask => Outcome::Asked(Asked(ruling)),
@@ -132,7 +143,7 @@ impl Policy {
 #[derive(Serialize)]
 struct DecisionDetail<'d> {
     tool: &'d ToolName,
-    input: Loggable,
+    input: &'d Loggable,
     binding: Digest,
     verdict: Verdict,
     code: &'d str,
@@ -175,8 +186,15 @@ impl<'d> WordDetail<'d> {
     }
 }
 
+/// A value as JSON.
+pub(crate) fn written(value: &Value) -> Box<RawValue> {
+    // What is read from JSON can be written as it.
+    serde_json::value::to_raw_value(value).unwrap_or_default()
+}
+
 /// A value as the log may keep it: without secrets, and no longer than the limit.
-pub(crate) enum Loggable {
+#[derive(Clone, Debug)]
+pub enum Loggable {
     /// All of it, as JSON.
     Whole(Box<RawValue>),
     /// The beginning of its JSON text, and how long the whole was.
@@ -189,16 +207,13 @@ pub(crate) enum Loggable {
 }
 
 impl Loggable {
-    pub(crate) fn new(json: String, bytes_max: usize) -> Self {
-        let bytes = json.len();
+    pub(crate) fn new(json: Box<RawValue>, bytes_max: usize) -> Self {
+        let (text, bytes) = (json.get(), json.get().len());
         if bytes > bytes_max {
-            let end = json.floor_char_boundary(bytes_max);
-            return Self::Cut { begins: json.get(..end).unwrap_or_default().to_owned(), bytes };
+            let end = text.floor_char_boundary(bytes_max);
+            return Self::Cut { begins: text.get(..end).unwrap_or_default().to_owned(), bytes };
         }
-        match RawValue::from_string(json) {
-            Ok(whole) => Self::Whole(whole),
-            Err(_) => Self::Cut { begins: String::new(), bytes },
-        }
+        Self::Whole(json)
     }
 
     /// The value as text for people, with the cut stated.

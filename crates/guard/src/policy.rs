@@ -20,7 +20,7 @@ use crate::config::refuse_between_tools_and_agents;
 use crate::config::{Example, Guardrails, PolicySource, RailConfig, RailEntry, read_tools};
 use crate::document::{Fault, Node};
 use crate::flow::Labels;
-use crate::permit::Loggable;
+use crate::permit::{Loggable, written};
 use crate::pins::{Lock, Pins};
 use crate::rails::authorization;
 use crate::rails::destructive_gate::DestructiveGate;
@@ -414,13 +414,16 @@ impl Policy {
                 message: self.ask_redactor.redact(&reason.message).text.into_owned(),
             })
         });
+        let json = written(call.input.expose());
+        let binding = call.binding_with(json.get());
+        let (input, _) = self.without_secrets(&self.ask_redactor, call.input.expose(), json);
         ApprovalRequest {
-            binding: call.binding(),
+            binding,
             conversation: call.conversation.clone(),
             agent: call.agent.clone(),
             user: call.user.clone(),
             tool: call.tool.clone(),
-            input: self.without_secrets(&self.ask_redactor, call.input.expose()).0.into_text(),
+            input: input.into_text(),
             reasons: reasons.collect(),
             policy: self.digest(),
             asked_at: now,
@@ -429,37 +432,42 @@ impl Policy {
         }
     }
 
-    /// A value as the log may keep it.
-    pub(crate) fn loggable(&self, value: &Value) -> Loggable {
-        self.without_secrets(&self.log_redactor, value).0
+    /// A value as the log may keep it: without secrets, and no longer than
+    /// `record_input_bytes_max`; a cut is stated.
+    #[must_use]
+    pub fn loggable(&self, value: &Value) -> Loggable {
+        self.without_secrets(&self.log_redactor, value, written(value)).0
     }
 
-    /// An input as the log may keep it, and the whole of it where that is not all, for whoever can
-    /// seal it.
-    pub(crate) fn loggable_input(&self, input: &Value) -> (Loggable, Option<Secret>) {
-        let (kept, whole) = self.without_secrets(&self.log_redactor, input);
+    /// An input, and its JSON, as the log may keep it, and the whole of it where that is not all,
+    /// for whoever can seal it.
+    pub(crate) fn loggable_input(
+        &self,
+        input: &Value,
+        json: Box<RawValue>,
+    ) -> (Loggable, Option<Secret>) {
+        let (kept, whole) = self.without_secrets(&self.log_redactor, input, json);
         let short = whole.filter(|whole| whole.len() <= self.limits.sealed_input_bytes_max);
         (kept, short.map(|whole| Secret::new(whole.into_bytes())))
     }
 
     /// A value without secrets, and its whole text where something was taken out or cut.
-    fn without_secrets(&self, redactor: &Redactor, value: &Value) -> (Loggable, Option<String>) {
-        let (json, bytes_max) = (value.to_string(), self.limits.record_input_bytes_max);
+    fn without_secrets(
+        &self,
+        redactor: &Redactor,
+        value: &Value,
+        json: Box<RawValue>,
+    ) -> (Loggable, Option<String>) {
+        let bytes_max = self.limits.record_input_bytes_max;
         // Most inputs hold no secret, which one pass over the whole text tells.
-        if !redactor.redact(&json).findings.is_empty() {
+        if !redactor.redact(json.get()).findings.is_empty() {
             let mut value = value.clone();
             Cleaner::new(redactor, None).clean(&mut value);
-            return (Loggable::new(value.to_string(), bytes_max), Some(json));
+            let whole = String::from(Box::<str>::from(json));
+            return (Loggable::new(written(&value), bytes_max), Some(whole));
         }
-        let whole = (json.len() > bytes_max).then(|| json.clone());
+        let whole = (json.get().len() > bytes_max).then(|| json.get().to_owned());
         (Loggable::new(json, bytes_max), whole)
-    }
-
-    /// A value as the log may keep it, as JSON: without secrets, and no longer than
-    /// `record_input_bytes_max`; a cut is stated.
-    #[must_use]
-    pub fn loggable_json(&self, value: &Value) -> Box<RawValue> {
-        serde_json::value::to_raw_value(&self.loggable(value)).unwrap_or_default()
     }
 
     /// A text as the log may keep it.

@@ -27,10 +27,15 @@ impl ToolCall {
     #[must_use]
     pub fn binding(&self) -> Digest {
         // Objects hold their keys sorted, so equal values give equal bytes.
-        let input = self.input.expose().to_string();
+        self.binding_with(&self.input.expose().to_string())
+    }
+
+    /// The same, for whoever has written the input as JSON already.
+    #[must_use]
+    pub fn binding_with(&self, input: &str) -> Digest {
         let user = self.user.as_ref().map_or("", UserId::as_str);
         let conversation = self.conversation.as_str();
-        Self::binding_of(self.agent.as_str(), user, conversation, self.tool.as_str(), &input)
+        Self::binding_of(self.agent.as_str(), user, conversation, self.tool.as_str(), input)
     }
 
     /// The binding of a call that is known by its parts; `user` is empty where there is none, and

@@ -21,7 +21,7 @@ pub(crate) async fn after(exchange: Exchange) -> Result<Reply, Problem> {
         Enforcement::Off => Reply::json(&UnguardedResult::from(Passthrough.after(result))),
         Enforcement::On => {
             let result_bytes = result.to_string().len();
-            let told = Told { decision, duration_ms, result_bytes };
+            let told = Told { logged: None, decision, duration_ms, result_bytes };
             Reply::json(&answer(gateway.take_output(&call, result, told, &caller).await?))
         }
     }

@@ -3,12 +3,11 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use bakerst_guard::Policy;
+use bakerst_guard::{Loggable, Policy};
 use bakerst_model::{
     Action, Code, Detail, Escaped, Event, Journal, JournalError, Limits, Pending, Seq,
 };
 use serde::Serialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::read;
@@ -96,8 +95,8 @@ impl Reported {
         let Self { action, timestamp, actor, detail } = self;
         let reported = json!({ "timestamp": timestamp, "actor": actor });
         let detail = Detail::of(&ReportedDetail {
-            reported: policy.loggable_json(&reported),
-            detail: policy.loggable_json(&Value::Object(detail)),
+            reported: policy.loggable(&reported),
+            detail: policy.loggable(&Value::Object(detail)),
         })?;
         Ok(Event { action, actor: caller.actor(), conversation: None, detail })
     }
@@ -105,8 +104,8 @@ impl Reported {
 
 #[derive(Serialize)]
 struct ReportedDetail {
-    reported: Box<RawValue>,
-    detail: Box<RawValue>,
+    reported: Loggable,
+    detail: Loggable,
 }
 
 /// Hands all events to the journal in order, and waits for all of them at once, so that they can

@@ -384,13 +384,15 @@ impl Relay {
         let aside = SetAside::of(&mut value);
         let mut cleaned: Cleaned = match &awaited.leave {
             Leave::Permit(permit) => {
-                let call = permit.get().ruling().call();
+                let ruling = permit.get().ruling();
                 let told = Told {
+                    logged: Some(ruling.logged_input()),
                     decision: Some(permit.seq().into()),
                     duration_ms: Some(awaited.since.elapsed().as_secs_f64() * 1e3),
                     result_bytes: bytes,
                 };
-                let executed = self.gateway.take_output(call, value, told, &self.caller).await?;
+                let executed =
+                    self.gateway.take_output(ruling.call(), value, told, &self.caller).await?;
                 executed.into_inner().sanitized.into()
             }
             Leave::Harmless | Leave::Unguarded => self.cleaned_text(&awaited.method, value)?,
