@@ -16,7 +16,8 @@ use crate::repo::Repo;
 use crate::steps::Step;
 
 /// Every fuzz target.
-pub(crate) const TARGETS: &[&str] = &["config", "hook_body", "redact", "command", "injection"];
+pub(crate) const TARGETS: &[&str] =
+    &["config", "hook_body", "answer", "redact", "command", "injection"];
 
 /// Coverage by edges, counted in line, with the table that maps counters to code.
 const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Ccodegen-units=1 \

@@ -47,7 +47,7 @@ pub use identity::{Algorithm, Issuer};
 pub use mcp::sse;
 pub use mcp::{
     LinkEnds, LinkHello, LinkNews, LinkWelcome, McpAddress, McpProcess, McpProgram, McpRunning,
-    McpServer, McpServers, ServerError,
+    McpServer, McpServers, ServerError, http1,
 };
 pub use openapi::document as openapi_document;
 pub use paths::follow_paths;

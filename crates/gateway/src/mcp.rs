@@ -31,5 +31,5 @@ pub use link::{LinkEnds, LinkHello, LinkNews, LinkWelcome};
 pub(crate) use screening::Listed;
 pub(crate) use session::Seal;
 pub use upstream::{
-    McpAddress, McpProcess, McpProgram, McpRunning, McpServer, McpServers, ServerError,
+    McpAddress, McpProcess, McpProgram, McpRunning, McpServer, McpServers, ServerError, http1,
 };

@@ -4,6 +4,7 @@
 mod address;
 mod body;
 mod duplex;
+pub mod http1;
 mod mirrored;
 mod pool;
 mod tls;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
+use axum::http::header::HeaderName;
 use axum::http::{HeaderMap, Method, Response};
 use bakerst_model::{Code, Limits};
 
@@ -24,29 +25,13 @@ pub use address::McpAddress;
 pub(crate) use body::FromServer;
 use duplex::{Duplex, Seats};
 pub use duplex::{McpProcess, McpProgram, McpRunning};
+use http1::Asked;
 pub(crate) use mirrored::check_mirrored;
 
 pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 pub(super) const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 pub(super) const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 pub(super) const NAME: HeaderName = HeaderName::from_static("mcp-name");
-const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
-
-/// The headers of a client that its server gets to see. A credential is none of them: what a
-/// client proves to us, it does not prove to anybody else.
-const PASSED: [HeaderName; 9] = [
-    ACCEPT,
-    CONTENT_TYPE,
-    VERSION,
-    METHOD,
-    NAME,
-    LAST_EVENT,
-    HeaderName::from_static("traceparent"),
-    HeaderName::from_static("tracestate"),
-    HeaderName::from_static("baggage"),
-];
-/// And those that mirror a tool's parameters.
-const PARAMETER: &str = "mcp-param-";
 
 /// A server that agents may reach through us.
 pub enum McpServer {
@@ -120,6 +105,9 @@ pub(crate) enum Silent {
     /// It is not there, or the connection broke.
     #[error("the server cannot be reached")]
     Away,
+    /// What it says cannot be relied on.
+    #[error("the server's answer breaks the rules of HTTP/1.1")]
+    Garbled,
     /// It took too long.
     #[error("the server took longer than `upstream_millis_max` allows")]
     Slow,
@@ -157,7 +145,7 @@ impl Silent {
             Self::NotStarted | Self::Resting { .. } => Some(Code::ServerNotStarted),
             Self::Full | Self::FullForCaller => Some(Code::ServerSessionsFull),
             Self::Elsewhere => Some(Code::ServerElsewhere),
-            Self::Away | Self::Slow | Self::Ended => None,
+            Self::Away | Self::Garbled | Self::Slow | Self::Ended => None,
         }
     }
 }
@@ -254,9 +242,9 @@ impl McpServers {
     ) -> Result<Response<FromServer>, Silent> {
         match self.servers.get(name).ok_or(Silent::Away)? {
             Server::Address(address) => {
-                let headers = passed(client, session);
-                let sent = address.send(method, &address.path, headers, outgoing.text());
-                let sent = tokio::time::timeout(self.patience, sent).await;
+                let (path, text) = (&address.path, outgoing.text());
+                let asked = Asked { method: &method, path, client, session, text };
+                let sent = tokio::time::timeout(self.patience, address.send(asked)).await;
                 sent.unwrap_or(Err(Silent::Slow)).map(|answer| answer.map(FromServer::Address))
             }
             Server::Duplex(duplex) => duplex.send(method, client, session, owner, outgoing).await,
@@ -272,19 +260,4 @@ impl McpServers {
         }
         self.seats.until_empty().await;
     }
-}
-
-/// What of a client's headers its server gets to see, and the server's own name of the session.
-fn passed(client: &HeaderMap, session: Option<&str>) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(client.len() + 2);
-    let passed = client
-        .iter()
-        .filter(|(name, _)| PASSED.contains(name) || name.as_str().starts_with(PARAMETER));
-    for (name, value) in passed {
-        headers.append(name, value.clone());
-    }
-    if let Some(Ok(session)) = session.map(HeaderValue::from_str) {
-        headers.insert(SESSION, session);
-    }
-    headers
 }

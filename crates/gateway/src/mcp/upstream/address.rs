@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::http::header::{
     ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue,
     TE, TRANSFER_ENCODING, UPGRADE,
 };
-use axum::http::{HeaderMap, Method, Request, Response, Uri};
+use axum::http::{HeaderMap, Response, Uri};
 use bakerst_model::Secret;
-use http_body_util::Full;
 
+use super::http1::{Asked, Constant};
 use super::pool::{FromServer as FromAddress, Pool};
 use super::tls::Tls;
 use super::{ServerError, Silent};
@@ -42,8 +41,7 @@ pub(super) struct Address {
     pub(super) path: Uri,
     /// The address as it is configured.
     pub(super) url: Uri,
-    host: HeaderValue,
-    credentials: HeaderMap,
+    constant: Constant,
     pool: Arc<Pool>,
 }
 
@@ -65,34 +63,19 @@ impl Address {
         };
         let port = authority.port_u16().unwrap_or(usual);
         let path = url.path_and_query().map_or("/", |path| path.as_str());
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?;
         Ok(Self {
             path: path.parse().map_err(|_| wrong())?,
-            host: HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?,
-            credentials: credentials(bearer.as_ref(), &headers)?,
+            constant: Constant::new(host, &credentials(bearer.as_ref(), &headers)?),
             pool: Pool::new(bare.to_owned(), port, tls),
             url,
         })
     }
 
-    /// Sends a request to this path of the server, and waits until the answer begins. No redirect
-    /// is followed: only the configuration says where a server is.
-    pub(super) async fn send(
-        &self,
-        method: Method,
-        path: &Uri,
-        headers: HeaderMap,
-        text: &str,
-    ) -> Result<Response<FromAddress>, Silent> {
-        let mut request = Request::new(Full::from(Bytes::copy_from_slice(text.as_bytes())));
-        *request.method_mut() = method;
-        *request.uri_mut() = path.clone();
-        *request.headers_mut() = headers;
-        let headers = request.headers_mut();
-        headers.insert(HOST, self.host.clone());
-        for (name, value) in &self.credentials {
-            headers.insert(name, value.clone());
-        }
-        self.pool.send(request).await
+    /// Asks something of the server, and waits until the answer begins. No redirect is followed:
+    /// only the configuration says where a server is.
+    pub(super) async fn send(&self, asked: Asked<'_>) -> Result<Response<FromAddress>, Silent> {
+        self.pool.send(&asked, &self.constant).await
     }
 }
 

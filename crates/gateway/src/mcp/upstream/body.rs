@@ -7,6 +7,7 @@ use axum::body::{Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 
 use super::duplex::Heard;
+use super::http1::BadAnswer;
 use super::pool::FromServer as FromAddress;
 
 /// An answer's body.
@@ -29,12 +30,12 @@ impl FromServer {
 
 impl HttpBody for FromServer {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BadAnswer;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BadAnswer>>> {
         match self.get_mut() {
             Self::Address(body) => Pin::new(body).poll_frame(context),
             Self::Whole(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),

@@ -3,28 +3,25 @@
 //! Whoever asks drives the connection itself. Handing a request to a task of the connection's own,
 //! and its answer back, would take longer than all that is done with it.
 
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Bytes, HttpBody};
-use axum::http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::{Frame, Incoming, SizeHint};
-use hyper::client::conn::http1::{Builder, Connection, SendRequest};
-use hyper_util::rt::TokioIo;
+use axum::http::Response;
+use hyper::body::{Frame, SizeHint};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
 use super::Silent;
+use super::http1::{Asked, BadAnswer, Constant, Content, Failed, Line};
 use super::tls::{Stream, Tls};
 
 /// How long a server may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long a connection is kept for the next request.
-const KEPT: Duration = Duration::from_secs(60);
+/// How long a round is. A connection is kept until nobody has used it for a whole one, so that
+/// nobody has to look at the clock when it is.
+const ROUND: Duration = Duration::from_secs(30);
 /// How many are kept; those beyond are closed once they are done with.
 const KEPT_MAX: usize = 256;
 
@@ -38,54 +35,11 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct Idle {
-    lines: Vec<(Line, Instant)>,
+    /// Those that nobody uses, and the round since which.
+    lines: Vec<(Line, u64)>,
+    round: u64,
     /// Whether somebody looks after those that nobody asks for.
     is_swept: bool,
-}
-
-/// One connection.
-struct Line {
-    sender: SendRequest<Full<Bytes>>,
-    connection: Pin<Box<Connection<TokioIo<Stream>, Full<Bytes>>>>,
-    is_over: bool,
-}
-
-impl Line {
-    /// Lets the connection do what it can.
-    fn drive(&mut self, context: &mut Context<'_>) {
-        if !self.is_over {
-            self.is_over = self.connection.as_mut().poll(context).is_ready();
-        }
-    }
-
-    /// Whether it would take a request right now.
-    fn is_free(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
-        !self.is_over && self.sender.is_ready()
-    }
-
-    /// Sends a request and waits until the answer begins. What the server has not got is handed
-    /// back.
-    async fn exchange(
-        &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, Option<Request<Full<Bytes>>>> {
-        let mut sent = Box::pin(self.sender.try_send_request(request));
-        let answered = poll_fn(|context| {
-            if !self.is_over {
-                self.is_over = self.connection.as_mut().poll(context).is_ready();
-            }
-            match sent.as_mut().poll(context) {
-                Poll::Pending if self.is_over => Poll::Ready(None),
-                polled => polled.map(Some),
-            }
-        });
-        match answered.await {
-            Some(Ok(response)) => Ok(response),
-            Some(Err(mut error)) => Err(error.take_message()),
-            None => Err(None),
-        }
-    }
 }
 
 impl Pool {
@@ -97,28 +51,33 @@ impl Pool {
     /// while nobody used it is replaced; what may have reached the server is not sent again.
     pub(super) async fn send(
         self: &Arc<Self>,
-        mut request: Request<Full<Bytes>>,
+        asked: &Asked<'_>,
+        constant: &Constant,
     ) -> Result<Response<FromServer>, Silent> {
         loop {
             let (mut line, is_fresh) = match self.kept() {
                 Some(line) => (line, false),
                 None => (self.connect().await?, true),
             };
-            match line.exchange(request).await {
-                Ok(response) => {
-                    let pool = self.clone();
-                    return Ok(response.map(|body| FromServer { body, line: Some(line), pool }));
+            match line.ask(asked.written(constant)).await {
+                Ok(head) => {
+                    let (response, ()) = head.response.into_parts();
+                    let body = FromServer::begin(self, line, head.content, head.is_last);
+                    let body = body.map_err(|_| Silent::Garbled)?;
+                    return Ok(Response::from_parts(response, body));
                 }
-                Err(Some(unsent)) if !is_fresh => request = unsent,
-                Err(_) => return Err(Silent::Away),
+                Err(Failed::Unsent) if !is_fresh => {}
+                Err(Failed::Unsent | Failed::Lost) => return Err(Silent::Away),
+                Err(Failed::Bad(_)) => return Err(Silent::Garbled),
             }
         }
     }
 
+    /// A connection that was used before and can be used again.
     fn kept(&self) -> Option<Line> {
         let mut idle = self.idle();
-        while let Some((mut line, since)) = idle.lines.pop() {
-            if since.elapsed() < KEPT && line.is_free() {
+        while let Some((mut line, _)) = idle.lines.pop() {
+            if line.is_quiet() {
                 return Some(line);
             }
         }
@@ -136,20 +95,15 @@ impl Pool {
         };
         let stream: std::io::Result<Stream> =
             tokio::time::timeout(CONNECT, connected).await.map_err(|_| Silent::Away)?;
-        let stream = stream.map_err(|_| Silent::Away)?;
-        let ready = Builder::new().handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = ready.map_err(|_| Silent::Away)?;
-        Ok(Line { sender, connection: Box::pin(connection), is_over: false })
+        stream.map(Line::new).map_err(|_| Silent::Away)
     }
 
-    /// Keeps a connection, unless it is done for.
-    fn keep(self: &Arc<Self>, mut line: Line) {
-        if !line.is_free() {
-            return;
-        }
+    /// Keeps a connection whose answer was read to its end.
+    fn keep(self: &Arc<Self>, line: Line) {
         let mut idle = self.idle();
         if idle.lines.len() < KEPT_MAX {
-            idle.lines.push((line, Instant::now()));
+            let round = idle.round;
+            idle.lines.push((line, round));
         }
         if !std::mem::replace(&mut idle.is_swept, true) {
             tokio::spawn(sweep(self.clone()));
@@ -164,9 +118,11 @@ impl Pool {
 /// Closes what nobody asked for in time, until nothing is left.
 async fn sweep(pool: Arc<Pool>) {
     loop {
-        tokio::time::sleep(KEPT).await;
+        tokio::time::sleep(ROUND).await;
         let mut idle = pool.idle();
-        idle.lines.retain_mut(|(line, since)| since.elapsed() < KEPT && line.is_free());
+        idle.round += 1;
+        let round = idle.round;
+        idle.lines.retain_mut(|(line, since)| round - *since < 2 && line.is_quiet());
         if idle.lines.is_empty() {
             idle.is_swept = false;
             return;
@@ -175,41 +131,84 @@ async fn sweep(pool: Arc<Pool>) {
 }
 
 /// An answer's body. Reading it drives the connection, which is kept for the next request once
-/// all is read.
+/// all is read, and closed where this is let go before.
 pub(crate) struct FromServer {
-    body: Incoming,
-    line: Option<Line>,
+    /// What came already.
+    come: Vec<u8>,
+    rest: Option<Rest>,
+}
+
+/// What of an answer is still to come, and over which connection.
+struct Rest {
     pool: Arc<Pool>,
+    line: Line,
+    content: Content,
+    is_last: bool,
+}
+
+impl FromServer {
+    /// The body whose head has just been read. Most of them have come with it, and need the
+    /// connection no more.
+    fn begin(
+        pool: &Arc<Pool>,
+        mut line: Line,
+        mut content: Content,
+        is_last: bool,
+    ) -> Result<Self, BadAnswer> {
+        let come = line.read(&mut content)?;
+        let rest = Rest { pool: pool.clone(), line, content, is_last };
+        Ok(Self { come, rest: rest.unless_over() })
+    }
+}
+
+impl Rest {
+    /// What is to be done as long as there is more to come. The connection is kept if not.
+    fn unless_over(self) -> Option<Self> {
+        if !self.content.is_over() {
+            return Some(self);
+        }
+        if let Some(line) = self.line.at_rest().filter(|_| !self.is_last) {
+            self.pool.keep(line);
+        }
+        None
+    }
 }
 
 impl HttpBody for FromServer {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BadAnswer;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BadAnswer>>> {
         let this = self.get_mut();
-        let mut polled = Pin::new(&mut this.body).poll_frame(context);
-        if let (Poll::Pending, Some(line)) = (&polled, &mut this.line) {
-            line.drive(context);
-            polled = Pin::new(&mut this.body).poll_frame(context);
+        if let Some(rest) = this.rest.as_mut().filter(|_| this.come.is_empty()) {
+            let read = ready!(rest.line.poll_read(context, &mut rest.content));
+            let rest = this.rest.take();
+            match read {
+                Ok(read) => {
+                    this.come = read;
+                    this.rest = rest.and_then(Rest::unless_over);
+                }
+                // With it goes the connection.
+                Err(bad) => return Poll::Ready(Some(Err(bad))),
+            }
         }
-        let frame = ready!(polled);
-        if frame.is_none()
-            && let Some(line) = this.line.take()
-        {
-            this.pool.keep(line);
-        }
-        Poll::Ready(frame)
+        let come = std::mem::take(&mut this.come);
+        Poll::Ready((!come.is_empty()).then(|| Ok(Frame::data(come.into()))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.come.is_empty() && self.rest.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let left = self.rest.as_ref().map_or(Some(0), |rest| rest.content.left());
+        let exact = left.and_then(|left| left.checked_add(self.come.len() as u64));
+        exact.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ use crate::mcp::message::Id;
 use crate::mcp::sse::{Event, Events};
 use crate::mcp::upstream::Silent;
 use crate::mcp::upstream::address::Address;
+use crate::mcp::upstream::http1::Asked;
 use crate::mcp::upstream::pool::FromServer as FromAddress;
 
 /// How much is read at once.
@@ -84,7 +85,9 @@ impl Ends {
     pub(super) async fn listen(address: &Arc<Address>, bounds: Bounds) -> Result<Self, Silent> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        let response = address.send(Method::GET, &address.path, headers, "").await?;
+        let (method, path) = (&Method::GET, &address.path);
+        let asked = Asked { method, path, client: &headers, session: None, text: "" };
+        let response = address.send(asked).await?;
         let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let is_stream = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
         if !response.status().is_success() || !is_stream {
@@ -142,7 +145,9 @@ impl Saying {
                 let json = HeaderValue::from_static("application/json");
                 headers.insert(CONTENT_TYPE, json);
                 let sent = async {
-                    let response = address.send(Method::POST, path, headers, text).await?;
+                    let (method, client) = (&Method::POST, &headers);
+                    let asked = Asked { method, path, client, session: None, text };
+                    let response = address.send(asked).await?;
                     let status = response.status();
                     // Read to its end, so that the connection can be used again.
                     let _ = Limited::new(response.into_body(), WORD_BYTES_MAX).collect().await;

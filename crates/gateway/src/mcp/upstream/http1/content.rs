@@ -1,0 +1,170 @@
+//! What follows the head of an answer.
+
+use memchr::memchr;
+
+use super::buffer::Buffer;
+use super::{BadAnswer, EXTRA_BYTES_MAX};
+
+/// The most digits in the size of a chunk: as many as fit a number.
+const SIZE_DIGITS_MAX: usize = 16;
+
+/// What is still to come.
+#[derive(Debug)]
+pub(in crate::mcp::upstream) enum Content {
+    /// So many bytes, and never none.
+    Sized(u64),
+    /// Chunks.
+    Chunked(Chunks),
+    /// Whatever comes until the connection ends.
+    UntilClosed,
+    /// Nothing.
+    Over,
+}
+
+#[derive(Debug)]
+pub(in crate::mcp::upstream) struct Chunks {
+    next: Next,
+    /// How much may still come that is no content.
+    extras: usize,
+}
+
+/// What comes next among chunks.
+#[derive(Debug)]
+enum Next {
+    Size,
+    Data(u64),
+    DataEnd,
+    Trailer,
+    Nothing,
+}
+
+impl Content {
+    pub(super) const fn of_length(bytes: u64) -> Self {
+        if bytes == 0 { Self::Over } else { Self::Sized(bytes) }
+    }
+
+    pub(super) const fn chunked() -> Self {
+        Self::Chunked(Chunks { next: Next::Size, extras: EXTRA_BYTES_MAX })
+    }
+
+    pub(in crate::mcp::upstream) const fn is_over(&self) -> bool {
+        matches!(self, Self::Over)
+    }
+
+    /// How long it still is, where that was said.
+    pub(in crate::mcp::upstream) const fn left(&self) -> Option<u64> {
+        match self {
+            Self::Sized(left) => Some(*left),
+            Self::Over => Some(0),
+            Self::Chunked(_) | Self::UntilClosed => None,
+        }
+    }
+
+    /// What of it is there.
+    pub(super) fn read(&mut self, buffer: &mut Buffer) -> Result<Vec<u8>, BadAnswer> {
+        let mut read = Vec::new();
+        match self {
+            Self::Sized(left) => {
+                *left -= buffer.take(*left, &mut read);
+                if *left == 0 {
+                    *self = Self::Over;
+                }
+            }
+            Self::Chunked(chunks) => {
+                while chunks.step(buffer, &mut read)? {}
+                if matches!(chunks.next, Next::Nothing) {
+                    *self = Self::Over;
+                }
+            }
+            Self::UntilClosed => {
+                buffer.take(u64::MAX, &mut read);
+            }
+            Self::Over => {}
+        }
+        Ok(read)
+    }
+
+    /// Takes note that the connection has ended.
+    pub(super) fn end(&mut self) -> Result<(), BadAnswer> {
+        match self {
+            Self::UntilClosed | Self::Over => {
+                *self = Self::Over;
+                Ok(())
+            }
+            Self::Sized(_) | Self::Chunked(_) => Err(BadAnswer::BrokeOff),
+        }
+    }
+}
+
+impl Chunks {
+    /// Reads one thing; false where it is not there whole.
+    fn step(&mut self, buffer: &mut Buffer, read: &mut Vec<u8>) -> Result<bool, BadAnswer> {
+        match &mut self.next {
+            Next::Size => {
+                let Some(line) = line(buffer, SIZE_DIGITS_MAX + self.extras)? else {
+                    return Ok(false);
+                };
+                let (size, extension) = chunk_size(line).ok_or(BadAnswer::Chunk)?;
+                let bytes = line.len() + 2;
+                self.extras = self.extras.checked_sub(extension).ok_or(BadAnswer::Extras)?;
+                self.next = if size == 0 { Next::Trailer } else { Next::Data(size) };
+                buffer.skip(bytes);
+            }
+            Next::Data(left) => {
+                *left -= buffer.take(*left, read);
+                if *left > 0 {
+                    return Ok(false);
+                }
+                self.next = Next::DataEnd;
+            }
+            Next::DataEnd => match buffer.rest() {
+                [b'\r', b'\n', ..] => {
+                    buffer.skip(2);
+                    self.next = Next::Size;
+                }
+                [] | [b'\r'] => return Ok(false),
+                _ => return Err(BadAnswer::Chunk),
+            },
+            Next::Trailer => {
+                let Some(line) = line(buffer, self.extras)? else { return Ok(false) };
+                let bytes = line.len() + 2;
+                match line {
+                    [] => self.next = Next::Nothing,
+                    line => {
+                        let left = self.extras.checked_sub(line.len());
+                        self.extras = left.ok_or(BadAnswer::Extras)?;
+                    }
+                }
+                buffer.skip(bytes);
+            }
+            Next::Nothing => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// The next line without its end, once it is there whole.
+fn line(buffer: &Buffer, max: usize) -> Result<Option<&[u8]>, BadAnswer> {
+    let rest = buffer.rest();
+    let end = memchr(b'\n', rest);
+    if end.unwrap_or(rest.len()) > max + 1 {
+        return Err(BadAnswer::Extras);
+    }
+    let Some(end) = end else { return Ok(None) };
+    let line = rest.get(..end).and_then(|line| line.strip_suffix(b"\r"));
+    let line = line.filter(|line| memchr(b'\r', line).is_none());
+    line.map(Some).ok_or(BadAnswer::Chunk)
+}
+
+/// The size that a line names, and how many bytes follow it there.
+fn chunk_size(line: &[u8]) -> Option<(u64, usize)> {
+    let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let (digits, extension) = line.split_at_checked(digits)?;
+    let marked = extension.iter().find(|byte| !matches!(byte, b' ' | b'\t'));
+    let is_extension = extension.is_empty() || marked == Some(&b';');
+    if !(1..=SIZE_DIGITS_MAX).contains(&digits.len()) || !is_extension {
+        return None;
+    }
+    let size = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    Some((size, extension.len()))
+}
