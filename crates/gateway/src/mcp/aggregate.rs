@@ -24,7 +24,9 @@ use super::eras::downward;
 use super::eras::old_client::{OldClient, begun};
 use super::eras::streams::{self, Heard, WORDS_MAX};
 use super::eras::upward::Stated;
-use super::eras::words::{self, Answer, CAPABILITIES, Fields, META, fields, raw, said_beside};
+use super::eras::words::{
+    self, Answer, CAPABILITIES, Fields, META, fields, raw, request_in, said_beside,
+};
 use super::http::{Session, Way};
 use super::message::{Id, Kind, Message, Request};
 use super::outlet::{Gone, Outlet};
@@ -116,7 +118,7 @@ async fn post(core: Core, owner: Owner, body: &[u8]) -> Response<Body> {
 
 /// Begins a session of ours.
 async fn hello(core: Core, owner: Owner, text: String, mut outlet: Outlet) {
-    let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(&text) else { return };
+    let Some(request) = request_in(&text) else { return };
     let (id, stated) = (request.id(), Stated::of(&request));
     let discover = stated.asks(id.as_json(), "server/discover", Map::new());
     let Ok(asked) = core.ask(&discover, None, &mut outlet).await else { return };
@@ -161,7 +163,7 @@ impl Aggregate {
         again: Option<Cleared>,
         outlet: &mut Outlet,
     ) -> Result<Asked, Gone> {
-        let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(text) else {
+        let Some(request) = request_in(text) else {
             return Ok(Asked::failed(&Id::none(), "not a request"));
         };
         let (id, method) = (request.id(), request.method());
@@ -193,10 +195,7 @@ impl Aggregate {
         outlet: &mut Outlet,
     ) -> Result<Asked, Gone> {
         let asked = self.0.way(server).modern(text, again, outlet).await?;
-        let id = match Message::read(text) {
-            Ok(Message { kind: Kind::Request(request), .. }) => request.id(),
-            _ => Id::none(),
-        };
+        let id = request_in(text).map_or_else(Id::none, |request| request.id());
         Ok(match asked.answer() {
             Some(answer) => {
                 let answer = merge::readdressed(answer, &self.alias_of(server));
@@ -400,7 +399,7 @@ impl Aggregate {
 
     /// Listens to all servers.
     pub(super) fn listen(&self, text: &str, said: &mpsc::Sender<Heard>) {
-        let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(text) else { return };
+        let Some(request) = request_in(text) else { return };
         let wanted = streams::wanted(&request);
         for (server, alias) in self.aliases().all() {
             let theirs: BTreeSet<String> = wanted

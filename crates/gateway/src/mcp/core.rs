@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use super::aggregate::Aggregate;
 use super::eras::asking::Asked;
 use super::eras::streams::{self, Heard, WORDS_MAX};
+use super::eras::words::request_in;
 use super::http::{Door, Way};
-use super::message::{Kind, Message};
 use super::outlet::{Gone, Outlet};
 use super::relay::Cleared;
 use crate::gateway::Gateway;
@@ -77,9 +77,7 @@ impl Core {
         cleared: Option<Cleared>,
         mut outlet: Outlet,
     ) -> Result<(), Gone> {
-        let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(text) else {
-            return Ok(());
-        };
+        let Some(request) = request_in(text) else { return Ok(()) };
         if request.method() == "subscriptions/listen" {
             return streams::serve(self, text, outlet).await;
         }

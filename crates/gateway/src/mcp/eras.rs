@@ -18,6 +18,7 @@ pub(super) mod old_client;
 pub(super) mod old_server;
 pub(super) mod parameters;
 pub(super) mod parked;
+mod room;
 pub(super) mod sessions;
 pub(super) mod standing;
 pub(super) mod streams;

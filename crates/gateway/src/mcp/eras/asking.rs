@@ -14,7 +14,7 @@ use super::downward::{self, Declared};
 use super::hearing::Hearing;
 use super::knowledge::{Speaks, is_bewildered};
 use super::parked::{self, Brought};
-use super::words::{Answer, answer as taken_apart};
+use super::words::{Answer, answer as taken_apart, request_in};
 use super::{mirror, words};
 
 /// What came of a request.
@@ -75,7 +75,7 @@ impl Way {
         again: Option<Cleared>,
         outlet: &mut Outlet,
     ) -> Result<Asked, Gone> {
-        let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(text) else {
+        let Some(request) = request_in(text) else {
             return Ok(Asked::failed(&Id::none(), "not a request"));
         };
         let id = request.id();
@@ -248,7 +248,7 @@ impl Way {
 
     /// A request of ours that acts on nothing.
     pub(crate) async fn of_ours(&self, text: &str) -> Option<Cleared> {
-        let Kind::Request(request) = Message::read(text).ok()?.kind else { return None };
+        let request = request_in(text)?;
         match self.relay.ask(&request, std::time::Duration::ZERO).await {
             Onward::Pass(cleared) => Some(cleared),
             Onward::Answer(_) | Onward::Later(..) => None,

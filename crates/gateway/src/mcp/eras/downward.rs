@@ -49,9 +49,15 @@ impl Declared {
         let level = said_beside(request, LOG_LEVEL);
         Self {
             capabilities,
-            info: info.unwrap_or_else(|| json!({ "name": "unknown", "version": "0" })),
+            info: info.unwrap_or_else(|| Self::nothing().info),
             log_level: level.and_then(|level| level.as_str().map(str::to_owned)),
         }
+    }
+
+    /// What a client says that is nobody in particular and can do nothing.
+    pub(crate) fn nothing() -> Self {
+        let info = json!({ "name": "unknown", "version": "0" });
+        Self { capabilities: json!({}), info, log_level: None }
     }
 
     /// Whether the client has said that it can answer this.

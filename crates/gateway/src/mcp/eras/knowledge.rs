@@ -10,7 +10,16 @@ use axum::http::StatusCode;
 
 use super::super::message::Id;
 use super::super::revision::Revision;
-use super::words::answer;
+use super::downward::NO_SUCH_METHOD;
+use super::words::{Answer, answer};
+use crate::mcp::answer::INTERNAL;
+
+/// The errors of the newest revision alone.
+const OF_THE_NEWEST: std::ops::RangeInclusive<i64> = -32022..=-32020;
+/// What older servers say of a session that is not there.
+const OF_SESSIONS: [i64; 3] = [-32000, -32001, -32600];
+/// These speak of credentials, of patience and of size, whatever the revision.
+const OTHERWISE: [u16; 4] = [403, 408, 413, 429];
 
 /// What a server speaks, as far as it matters.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,6 +75,11 @@ impl Knowledge {
         }
     }
 
+    /// Whether the configuration says what a server speaks, or the way to it does.
+    pub(crate) fn is_stated(&self, server: &str) -> bool {
+        self.0.get(server).is_some_and(|known| known.stated)
+    }
+
     /// Learns whether a server is silent, and whether that is news.
     pub(crate) fn turned_silent(&self, server: &str, is_silent: bool) -> bool {
         let known = self.0.get(server);
@@ -90,11 +104,6 @@ impl Knowledge {
 /// Whether an answer to a request in the newest revision comes from a server that does not know
 /// it, rather than from one that says no.
 pub(crate) fn is_bewildered(status: StatusCode, body: &str, method: &str, id: &Id) -> bool {
-    const OF_THE_NEWEST: std::ops::RangeInclusive<i64> = -32022..=-32020;
-    /// What older servers say of a session that is not there.
-    const OF_SESSIONS: [i64; 3] = [-32000, -32001, -32600];
-    // These speak of credentials, of patience and of size, whatever the revision.
-    const OTHERWISE: [u16; 4] = [403, 408, 413, 429];
     let code = answer(body).and_then(|answer| answer.code());
     if code.is_some_and(|code| OF_THE_NEWEST.contains(&code)) {
         return false;
@@ -107,6 +116,25 @@ pub(crate) fn is_bewildered(status: StatusCode, body: &str, method: &str, id: &I
     }
     let is_ours = super::super::reply::answers(body, id);
     !(is_ours && code.is_some_and(|code| !OF_SESSIONS.contains(&code)))
+}
+
+/// Whether a server that has not done what it was asked says by that what it speaks. One that is
+/// busy or fails says nothing of the kind.
+pub(crate) fn is_word_of_revisions(status: StatusCode, body: &str) -> bool {
+    let code = answer(body).and_then(|answer| answer.code());
+    let is_unwell =
+        status.is_server_error() || OTHERWISE.contains(&status.as_u16()) || code == Some(INTERNAL);
+    code == Some(NO_SUCH_METHOD) || !is_unwell && (code.is_some() || status.is_client_error())
+}
+
+/// Whether a server knows the newest revision, by what it says to a `server/discover` that has
+/// nothing wrong with it; nothing where that says nothing.
+pub(crate) fn knows_the_newest(status: StatusCode, body: &str) -> Option<bool> {
+    match answer(body) {
+        Some(Answer::Done(told)) => Some(told.get("supportedVersions").is_some()),
+        Some(error) if error.code().is_some_and(|code| OF_THE_NEWEST.contains(&code)) => Some(true),
+        Some(Answer::Failed(_)) | None => is_word_of_revisions(status, body).then_some(false),
+    }
 }
 
 #[cfg(test)]
@@ -147,6 +175,35 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_is_busy_or_fails_has_not_said_what_it_speaks() {
+        let result = |result: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#);
+        let error = |code: i64| {
+            format!(r#"{{"jsonrpc":"2.0","id":1,"error":{{"code":{code},"message":"m"}}}}"#)
+        };
+        for (status, body, want) in [
+            (200, result(r#"{"supportedVersions":["2026-07-28"]}"#), Some(true)),
+            (200, result("{}"), Some(false)),
+            (400, error(-32022), Some(true)),
+            (200, error(-32601), Some(false)),
+            (500, error(-32601), Some(false)),
+            (400, error(-32000), Some(false)),
+            (200, error(-32602), Some(false)),
+            (404, String::new(), Some(false)),
+            (422, "expected initialize".to_owned(), Some(false)),
+            (200, String::new(), None),
+            (200, error(-32603), None),
+            (503, error(-32000), None),
+            (503, String::new(), None),
+            (502, "<html>".to_owned(), None),
+            (429, error(-32000), None),
+            (403, String::new(), None),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(knows_the_newest(status, &body), want, "{status} {body}");
+        }
+    }
+
+    #[test]
     fn what_the_configuration_says_is_not_unlearnt() {
         let servers =
             [("a", None), ("b", Some(Revision::V2025_06_18)), ("c", Some(Revision::NEWEST))];
@@ -158,6 +215,7 @@ mod tests {
             known.learn(name, Speaks::Old);
         }
         assert_eq!(all(), [Speaks::Old, Speaks::Old, Speaks::New, Speaks::AsAsked]);
+        assert_eq!(["a", "b", "d"].map(|name| known.is_stated(name)), [false, true, false]);
         known.learn("a", Speaks::AsAsked);
         assert_eq!(known.of("a"), Speaks::AsAsked);
     }

@@ -4,9 +4,9 @@ use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde_json::Value;
 
-use super::super::message::{Kind, Message};
 use super::super::revision::Revision;
 use super::super::upstream::{METHOD, NAME, VERSION};
+use super::words::request_in;
 use crate::base64;
 
 /// What a message is, and what may be answered to it.
@@ -33,7 +33,7 @@ pub(crate) fn new(client: &HeaderMap, text: &str) -> HeaderMap {
     let given = client.iter().filter(|(name, _)| name.as_str().starts_with(PARAMETER));
     headers.extend(given.map(|(name, value)| (name.clone(), value.clone())));
     headers.insert(VERSION, HeaderValue::from_static(Revision::NEWEST.as_str()));
-    if let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(text) {
+    if let Some(request) = request_in(text) {
         let name = request.mirrored_name();
         for (header, value) in [(METHOD, Some(request.method().into_owned())), (NAME, name)] {
             if let Some(value) = value.and_then(|value| encoded(&value)) {

@@ -25,14 +25,18 @@ use super::super::waiting::PULSE;
 use super::asking::Asked;
 use super::listening::Filter;
 use super::sessions::Key;
+use super::standing::TooMany;
 use super::streams::Heard;
 use super::upward::{self, Stated, Wanted};
-use super::words::{Answer, answer as taken_apart, fields};
+use super::words::{Answer, answer as taken_apart, fields, request_in};
 
 /// How often a server may want something of its client before a call ends.
 const ROUNDS_MAX: usize = 16;
 /// How long to wait where a server wants nothing but to be asked again.
 const SOON: Duration = Duration::from_millis(500);
+/// How long after a client has changed what it watches its server is told: most change more than
+/// one thing.
+const SETTLED: Duration = Duration::from_millis(100);
 
 /// A client in its session.
 #[derive(Clone)]
@@ -146,7 +150,7 @@ impl OldClient {
     }
 
     async fn carry(self, text: String, mut outlet: Outlet) {
-        let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(&text) else { return };
+        let Some(request) = request_in(&text) else { return };
         let call = (self.owner, Some(self.session.clone()), request.id());
         let taken_back = Arc::new(Notify::new());
         outlet.ends_with(taken_back.clone());
@@ -184,7 +188,7 @@ impl OldClient {
             "initialize" => wrong("this session has begun already"),
             "logging/setLevel" => match field("level") {
                 Some(level) if level.len() <= 16 => {
-                    door.standing.log_from(self.key(), level, limits);
+                    door.standing.log_from(self.key(), &self.owner, level, limits);
                     done()
                 }
                 _ => wrong("`level` is no level"),
@@ -192,11 +196,11 @@ impl OldClient {
             method @ ("resources/subscribe" | "resources/unsubscribe") => {
                 let Some(uri) = field("uri") else { return wrong("`uri` is missing or no text") };
                 let watches = method == "resources/subscribe";
-                match door.standing.watch(self.key(), &uri, watches, limits) {
+                match door.standing.watch(self.key(), &self.owner, (&uri, watches), limits) {
                     Ok(()) => done(),
-                    Err(_) => {
-                        wrong("more resources are watched than `mcp_subscriptions_max` allows")
-                    }
+                    Err(TooMany) => wrong(
+                        "more resources are watched than `mcp_subscriptions_max` allows, or longer addresses",
+                    ),
                 }
             }
             _ => self.ask(request, outlet).await,
@@ -227,9 +231,7 @@ impl OldClient {
                     return Ok(Asked::ours(StatusCode::OK, error));
                 }
             };
-            let Ok(Message { kind: Kind::Request(first), .. }) = Message::read(&first) else {
-                break;
-            };
+            let Some(first) = request_in(&first) else { break };
             let name = Id::of_text(&format!("bakerst-{round}-{}", id.as_json()));
             text = upward::retry(&first, name.as_json(), wanted.state.as_deref(), &responses);
             again = asked.cleared;
@@ -315,11 +317,12 @@ impl OldClient {
     async fn hear_all(&self, mut outlet: Outlet) -> Result<(), Gone> {
         outlet.stream()?;
         let limits = &self.core.gateway().limits;
+        let keep = || self.door().standing.keep(self.key(), &self.owner, limits);
         loop {
-            let changed = self.door().standing.keep(self.key(), limits).changed;
+            let changed = keep().changed;
             let changed = changed.notified();
             tokio::pin!(changed);
-            let watched = self.door().standing.keep(self.key(), limits).watched;
+            let watched = keep().watched;
             let filter = json!({ "notifications": Filter::all(watched) });
             let Value::Object(params) = filter else { return Ok(()) };
             let text = self.stated.asks("\"bakerst-listen\"", "subscriptions/listen", params);
@@ -335,8 +338,8 @@ impl OldClient {
                         Some(Heard::Promised(_)) => {}
                         None => is_over = true,
                     },
-                    // Another filter is another request.
-                    () = &mut changed => break,
+                    // Another filter is another request, once it is all there.
+                    () = &mut changed => break tokio::time::sleep(SETTLED).await,
                     () = outlet.gone() => return Err(Gone),
                     () = self.core.gateway().closing() => return Ok(()),
                     () = tokio::time::sleep(PULSE) => outlet.keep_alive().await?,

@@ -7,23 +7,44 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode};
 use bakerst_model::Digest;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::super::answer;
-use super::super::http::Way;
+use super::super::http::{Door, Way};
 use super::super::message::{Id, Kind, Message, Request, read_text};
 use super::super::outlet::{Gone, Outlet};
 use super::super::relay::{Cleared, Onward};
-use super::super::reply::{answers, collected};
+use super::super::reply::{answers, collected, status_for_client};
 use super::super::revision::Revision;
-use super::super::upstream::{McpServers, Outgoing, SESSION};
+use super::super::upstream::{McpServers, Outgoing, SESSION, Silent};
 use super::asking::Asked;
 use super::downward::{self, Declared};
 use super::hearing::Hearing;
-use super::knowledge::Speaks;
+use super::knowledge::{Speaks, is_word_of_revisions};
 use super::mirror;
-use super::parked::{KEY, Talk};
+use super::parked::{KEY, Talk, Waits};
 use super::sessions::{Key, Old, Slot};
-use super::words::{self, Answer, IN_ROUNDS, RESPONSES, act_alike, answer as taken_apart, fields};
+use super::words::{
+    self, Answer, IN_ROUNDS, RESPONSES, act_alike, answer as taken_apart, fields, request_in,
+};
+
+/// Why there is no session.
+#[derive(Debug)]
+pub(crate) enum NotBegun {
+    /// The server begins none.
+    Refused(String),
+    /// It has not said whether it would: it is away, busy or fails.
+    Unsaid(String),
+}
+
+impl NotBegun {
+    /// Why, in words.
+    fn into_words(self) -> String {
+        match self {
+            Self::Refused(words) | Self::Unsaid(words) => words,
+        }
+    }
+}
 
 /// What became of a message in the middle of a call.
 enum Turn {
@@ -49,8 +70,8 @@ impl Way {
             let old = match self.old_session(&declared).await {
                 Ok(old) => old,
                 Err(why) => {
-                    self.door.knowledge.learn(&self.relay.server, Speaks::AsAsked);
-                    return Ok(Asked::failed(&id, &why));
+                    self.unlearn_old(&why);
+                    return Ok(Asked::failed(&id, &why.into_words()));
                 }
             };
             if request.method() == "server/discover" {
@@ -113,7 +134,11 @@ impl Way {
                     let asked = Asked::to(id, &answer);
                     return Ok(Asked { cleared: Some(talk.cleared), ..asked });
                 }
-                Ok(Turn::Wants(wanted)) => return Ok(self.park(talk, &wanted, id).await),
+                Ok(Turn::Wants(wanted)) => {
+                    let seconds = self.relay.gateway.limits.wait_seconds_max;
+                    let until = Instant::now() + Duration::from_secs(seconds);
+                    return Ok(self.park(talk, &wanted, until, id).await);
+                }
                 Err(Gone) => {
                     self.take_back(&talk).await;
                     return Err(Gone);
@@ -168,7 +193,7 @@ impl Way {
             _ if !IN_ROUNDS.contains(&talk.cleared.awaited().method()) => {
                 no("the client cannot be asked anything in the middle of this request")
             }
-            _ if !self.door.parked.has_room(&self.relay.gateway.limits) => {
+            _ if !self.door.parked.has_room(&self.owner, &self.relay.gateway.limits) => {
                 no("more calls wait for their clients than `mcp_parked_max` allows")
             }
             _ => match self.clear_for_client(request, outlet).await? {
@@ -180,14 +205,24 @@ impl Way {
         Ok(Turn::On)
     }
 
-    /// Ends the request, and has its call wait for the client to come back.
-    async fn park(&self, talk: Talk, wanted: &str, id: &Id) -> Asked {
-        let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(wanted) else {
+    /// Ends the request, and has its call wait for the client to come back, until then.
+    async fn park(&self, talk: Talk, wanted: &str, until: Instant, id: &Id) -> Asked {
+        let Some(request) = request_in(wanted) else {
             return Asked::failed(id, "what the server asks for cannot be read");
         };
-        let limits = &self.relay.gateway.limits;
-        let bounds = (&self.door.seal, &self.owner, limits);
-        let (name, state) = match self.door.parked.park(talk, wanted.to_owned(), bounds) {
+        let expire = |name: String| {
+            let way = self.clone();
+            let expire = async move {
+                tokio::time::sleep_until(until).await;
+                if let Some(parked) = way.door.parked.expired(&name) {
+                    way.take_back(&parked.talk).await;
+                }
+            };
+            tokio::spawn(expire).abort_handle()
+        };
+        let parked = Waits { talk, wanted: wanted.to_owned(), until };
+        let bounds = (&self.door.seal, &self.owner, &self.relay.gateway.limits);
+        let (state, made_room) = match self.door.parked.park(parked, bounds, expire) {
             Ok(parked) => parked,
             Err(talk) => {
                 self.take_back(&talk).await;
@@ -195,14 +230,9 @@ impl Way {
                 return Asked::failed(id, words);
             }
         };
-        let patience = Duration::from_secs(limits.wait_seconds_max);
-        let way = self.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(patience).await;
-            if let Some(parked) = way.door.parked.take(&name, &way.owner) {
-                way.take_back(&parked.talk).await;
-            }
-        });
+        if let Some(gone) = made_room {
+            self.take_back(&gone.talk).await;
+        }
         Asked::to(id, &downward::input_required(KEY, &request, &state))
     }
 
@@ -228,8 +258,8 @@ impl Way {
         }
         let responses = fields(request.params).remove(RESPONSES);
         let Some(response) = fields(responses.as_deref()).remove(KEY) else {
-            // Without the answer the question stands.
-            return Ok(self.park(parked.talk, &parked.wanted, &id).await);
+            // Without the answer the question stands, for as long as it would have.
+            return Ok(self.park(parked.talk, &parked.wanted, parked.until, &id).await);
         };
         if let Ok(Message { kind: Kind::Request(wanted), .. }) = Message::read(&parked.wanted) {
             let asked_as = wanted.id();
@@ -241,22 +271,32 @@ impl Way {
     }
 
     /// The session with the server for those who can do this, begun if there is none.
-    pub(crate) async fn old_session(&self, declared: &Declared) -> Result<Arc<Old>, String> {
+    pub(crate) async fn old_session(&self, declared: &Declared) -> Result<Arc<Old>, NotBegun> {
         let limits = &self.relay.gateway.limits;
-        let (slot, made_room, sweep) = self.door.sessions.slot(self.session_key(declared), limits);
+        let key = self.session_key(declared);
+        let (slot, made_room, sweep) = self.door.sessions.slot(key, &self.owner, limits);
         for slot in made_room {
             tokio::spawn(end(self.door.servers.clone(), slot));
         }
         if sweep {
-            tokio::spawn(self.clone().sweep());
+            let idle = Duration::from_secs(limits.mcp_session_idle_seconds_max.max(1));
+            tokio::spawn(end_idle(self.door.clone(), idle));
         }
-        let mut held = slot.lock().await;
+        let mut held =
+            tokio::time::timeout(self.patience(), slot.lock()).await.map_err(|_| too_slow())?;
         if let Some(old) = held.as_ref() {
             return Ok(old.clone());
         }
         let old = Arc::new(self.begin_old(declared).await?);
         *held = Some(old.clone());
         Ok(old)
+    }
+
+    /// Takes note that a server begins no session any more, if it has said so.
+    pub(crate) fn unlearn_old(&self, why: &NotBegun) {
+        if matches!(why, NotBegun::Refused(_)) {
+            self.door.knowledge.learn(&self.relay.server, Speaks::AsAsked);
+        }
     }
 
     fn session_key(&self, declared: &Declared) -> Key {
@@ -267,35 +307,48 @@ impl Way {
     }
 
     /// Begins a session.
-    pub(crate) async fn begin_old(&self, declared: &Declared) -> Result<Old, String> {
+    pub(crate) async fn begin_old(&self, declared: &Declared) -> Result<Old, NotBegun> {
+        let begun = tokio::time::timeout(self.patience(), self.greet(declared)).await;
+        let old = begun.unwrap_or_else(|_| Err(too_slow()))?;
+        let done = words::notification("notifications/initialized", &json!({}));
+        self.tell_old(&old, &done).await;
+        Ok(old)
+    }
+
+    async fn greet(&self, declared: &Declared) -> Result<Old, NotBegun> {
+        let unsaid = |why: String| NotBegun::Unsaid(why);
         let text = declared.initialize();
-        let cleared = self.of_ours(&text).await.ok_or("a session cannot be begun now")?;
+        let cleared = self.of_ours(&text).await;
+        let cleared = cleared.ok_or_else(|| unsaid("a session cannot be begun now".to_owned()))?;
         let headers = mirror::old(&self.headers, None);
         let sent = self.send_as(Method::POST, &headers, None, Outgoing::Cleared(&cleared));
-        let response = sent.await.map_err(|silent| silent.to_string())?;
-        let status = response.status();
+        let response = sent.await.map_err(|silent| unsaid(silent.to_string()))?;
+        let status = status_for_client(response.status());
         let name = response.headers().get(SESSION).and_then(|name| name.to_str().ok());
         let name = name.map(str::to_owned);
         let mut hearing = Hearing::of(response, &self.relay.gateway.limits);
-        let none = || format!("the server begins no session: it answered with status {status}");
-        let awaited = cleared.awaited();
-        while let Some(said) = hearing.next(&self.relay.gateway.limits).await? {
+        let none = |said: &str| {
+            let words = format!("the server begins no session: it answered with status {status}");
+            match is_word_of_revisions(status, said) {
+                true => NotBegun::Refused(words),
+                false => NotBegun::Unsaid(words),
+            }
+        };
+        while let Some(said) = hearing.next(&self.relay.gateway.limits).await.map_err(unsaid)? {
             let Ok(message) = Message::read(&said) else { continue };
             if !matches!(message.kind, Kind::Response { .. }) {
                 continue;
             }
-            let guarded = self.relay.answered(awaited, &message).await;
-            let Some(Answer::Done(hello)) = taken_apart(&guarded) else { return Err(none()) };
+            let guarded = self.relay.answered(cleared.awaited(), &message).await;
+            let Some(Answer::Done(hello)) = taken_apart(&guarded) else { return Err(none(&said)) };
             let spoken = hello.get("protocolVersion").and_then(Value::as_str);
-            let spoken = spoken.and_then(Revision::parse).filter(|spoken| !spoken.is_stateless());
-            let spoken = spoken.ok_or("the server speaks no revision that we know")?;
-            let old = Old::new((self.relay.server.clone(), self.owner), name, hello);
-            debug_assert_eq!(old.revision(), spoken.as_str());
-            let done = words::notification("notifications/initialized", &json!({}));
-            self.tell_old(&old, &done).await;
-            return Ok(old);
+            if spoken.and_then(Revision::parse).is_none_or(Revision::is_stateless) {
+                let words = "the server speaks no revision that we know";
+                return Err(NotBegun::Refused(words.to_owned()));
+            }
+            return Ok(Old::new((self.relay.server.clone(), self.owner), name, hello));
         }
-        Err(none())
+        Err(none(""))
     }
 
     /// Says something in a session that wants no answer.
@@ -309,18 +362,20 @@ impl Way {
     /// Asks something small in a session, whose answer says nothing.
     pub(crate) async fn ask_aside(&self, old: &Old, method: &str, params: &Value) -> bool {
         let text = words::request(&old.next_id().to_string(), method, params);
-        let Some(cleared) = self.of_ours(&text).await else { return false };
-        let headers = mirror::old(&self.headers, Some(old.revision()));
-        let outgoing = Outgoing::Cleared(&cleared);
-        let sent = self.send_as(Method::POST, &headers, old.name.as_deref(), outgoing).await;
-        let Ok(response) = sent else { return false };
-        let mut hearing = Hearing::of(response, &self.relay.gateway.limits);
-        while let Ok(Some(said)) = hearing.next(&self.relay.gateway.limits).await {
-            if let Some(answer) = taken_apart(&said) {
-                return matches!(answer, Answer::Done(_));
+        let asked = async {
+            let cleared = self.of_ours(&text).await?;
+            let headers = mirror::old(&self.headers, Some(old.revision()));
+            let outgoing = Outgoing::Cleared(&cleared);
+            let sent = self.send_as(Method::POST, &headers, old.name.as_deref(), outgoing).await;
+            let mut hearing = Hearing::of(sent.ok()?, &self.relay.gateway.limits);
+            while let Ok(Some(said)) = hearing.next(&self.relay.gateway.limits).await {
+                if let Some(answer) = taken_apart(&said) {
+                    return Some(matches!(answer, Answer::Done(_)));
+                }
             }
-        }
-        false
+            None
+        };
+        tokio::time::timeout(self.patience(), asked).await.ok().flatten().unwrap_or(false)
     }
 
     async fn set_level(&self, old: &Old, level: &str) {
@@ -337,26 +392,28 @@ impl Way {
     /// Forgets a session that its server has lost.
     async fn lose(&self, declared: &Declared, lost: &Arc<Old>) {
         let limits = &self.relay.gateway.limits;
-        let (slot, ..) = self.door.sessions.slot(self.session_key(declared), limits);
+        let (slot, ..) = self.door.sessions.slot(self.session_key(declared), &self.owner, limits);
         let mut held = slot.lock().await;
         if held.as_ref().is_some_and(|held| Arc::ptr_eq(held, lost)) {
             *held = None;
         }
     }
+}
 
-    /// Ends sessions that nobody uses, as long as there are any.
-    async fn sweep(self) {
-        let idle =
-            Duration::from_secs(self.relay.gateway.limits.mcp_session_idle_seconds_max.max(1));
-        loop {
-            tokio::time::sleep(idle).await;
-            let (gone, is_left) = self.door.sessions.sweep(idle);
-            for slot in gone {
-                end(self.door.servers.clone(), slot).await;
-            }
-            if !is_left {
-                return;
-            }
+fn too_slow() -> NotBegun {
+    NotBegun::Unsaid(Silent::Slow.to_string())
+}
+
+/// Ends sessions that nobody uses, as long as there are any.
+async fn end_idle(door: Arc<Door>, idle: Duration) {
+    loop {
+        tokio::time::sleep(idle).await;
+        let (gone, is_left) = door.sessions.sweep(idle);
+        for slot in gone {
+            end(door.servers.clone(), slot).await;
+        }
+        if !is_left {
+            return;
         }
     }
 }

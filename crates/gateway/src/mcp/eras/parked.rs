@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bakerst_model::Limits;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::super::message::Request;
 use super::super::relay::Cleared;
 use super::super::session::{Owner, Seal};
 use super::downward::Declared;
 use super::hearing::Hearing;
+use super::room::{Taken, first_to_go};
 use super::sessions::Old;
 use super::words::{STATE, fields};
 
@@ -34,13 +37,30 @@ pub(crate) struct Talk {
     pub(crate) id: u64,
 }
 
-/// A call that waits for its client.
-pub(crate) struct Parked {
+/// A call that is to wait for its client.
+pub(crate) struct Waits {
     /// The call.
     pub(crate) talk: Talk,
     /// What the server asked for, whole.
     pub(crate) wanted: String,
+    /// How long.
+    pub(crate) until: Instant,
+}
+
+struct Parked {
+    waits: Waits,
     owner: Owner,
+    since: Instant,
+    expiry: Expiry,
+}
+
+/// What ends a call once nobody has come back in time, unless this is dropped before.
+struct Expiry(Option<AbortHandle>);
+
+impl Drop for Expiry {
+    fn drop(&mut self) {
+        self.0.take().inspect(AbortHandle::abort);
+    }
 }
 
 /// All calls that wait for their clients.
@@ -52,37 +72,73 @@ impl Calls {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether one more may wait.
-    pub(crate) fn has_room(&self, limits: &Limits) -> bool {
-        self.calls().len() < limits.mcp_parked_max
+    /// Whether one more of this owner's may wait.
+    pub(crate) fn has_room(&self, owner: &Owner, limits: &Limits) -> bool {
+        let calls = self.calls();
+        calls.len() < limits.mcp_parked_max || to_make_room(&calls, owner, limits).is_some()
     }
 
-    /// Has a call wait; under which name, and the word that its client is to bring back. Where it
-    /// cannot wait it is handed back.
+    /// Has a call wait until `expire`, which is given its name, ends it; the word that its client is
+    /// to bring back, and the call that had to make room. Where it cannot wait it is handed back.
     pub(crate) fn park(
         &self,
-        talk: Talk,
-        wanted: String,
+        waits: Waits,
         (seal, owner, limits): (&Seal, &Owner, &Limits),
-    ) -> Result<(String, String), Box<Talk>> {
+        expire: impl FnOnce(String) -> AbortHandle,
+    ) -> Result<(String, Option<Waits>), Box<Talk>> {
         let mut name = [0; NAME_BYTES];
         if getrandom::fill(&mut name).is_err() {
-            return Err(Box::new(talk));
+            return Err(Box::new(waits.talk));
         }
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+        let Ok(word) = seal.name(&name, owner) else { return Err(Box::new(waits.talk)) };
         let mut calls = self.calls();
-        let word = seal.name(&name, owner).ok().filter(|_| calls.len() < limits.mcp_parked_max);
-        let Some(word) = word else { return Err(Box::new(talk)) };
-        calls.insert(name.clone(), Parked { talk, wanted, owner: *owner });
-        Ok((name, format!("{OURS}{word}")))
+        let made_room = match calls.len() < limits.mcp_parked_max {
+            true => None,
+            false => match to_make_room(&calls, owner, limits) {
+                Some(first) => calls.remove(&first),
+                None => return Err(Box::new(waits.talk)),
+            },
+        };
+        // The lock is held until it is in, so it cannot be ended before.
+        let parked = Parked {
+            waits,
+            owner: *owner,
+            since: Instant::now(),
+            expiry: Expiry(Some(expire(name.clone()))),
+        };
+        calls.insert(name, parked);
+        Ok((format!("{OURS}{word}"), made_room.map(|parked| parked.waits)))
     }
 
     /// The call of this name, which waits no longer.
-    pub(crate) fn take(&self, name: &str, owner: &Owner) -> Option<Parked> {
+    pub(crate) fn take(&self, name: &str, owner: &Owner) -> Option<Waits> {
         let mut calls = self.calls();
         let is_theirs = calls.get(name).is_some_and(|parked| parked.owner == *owner);
-        is_theirs.then(|| calls.remove(name)).flatten()
+        is_theirs.then(|| calls.remove(name)).flatten().map(|parked| parked.waits)
     }
+
+    /// The call of this name, for what is to end it.
+    pub(crate) fn expired(&self, name: &str) -> Option<Waits> {
+        let mut parked = self.calls().remove(name)?;
+        // What ends the call must not be ended with it.
+        parked.expiry.0 = None;
+        Some(parked.waits)
+    }
+}
+
+/// The call that goes where there is no room for one of this owner's: one of somebody else's, who
+/// has more waiting than is their share.
+fn to_make_room(calls: &HashMap<String, Parked>, owner: &Owner, limits: &Limits) -> Option<String> {
+    let taken = calls.iter().map(|(name, parked)| Taken {
+        key: name,
+        owner: parked.owner,
+        is_used: false,
+        since: parked.since,
+    });
+    let (first, is_greedy) = first_to_go(taken, owner, limits.mcp_parked_max)?;
+    let is_other = calls.get(first).is_some_and(|parked| parked.owner != *owner);
+    (is_greedy && is_other).then(|| first.clone())
 }
 
 /// What a request brings along for us.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::super::session::Owner;
+use super::room::{Taken, first_to_go};
 
 /// Whose a session is, as a digest.
 pub(crate) type Key = [u8; 32];
@@ -82,9 +83,17 @@ pub(crate) struct Sessions(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    slots: HashMap<Key, (Slot, Instant)>,
+    slots: HashMap<Key, Place>,
     /// Whether somebody looks after those that nobody uses.
     is_swept: bool,
+}
+
+/// Where a session is kept.
+#[derive(Debug)]
+struct Place {
+    slot: Slot,
+    owner: Owner,
+    used: Instant,
 }
 
 impl Sessions {
@@ -94,23 +103,28 @@ impl Sessions {
 
     /// The place of a session, and those that had to make room for it. Whether somebody has to
     /// look after idle ones from here on.
-    pub(crate) fn slot(&self, key: Key, limits: &Limits) -> (Slot, Vec<Slot>, bool) {
+    pub(crate) fn slot(&self, key: Key, owner: &Owner, limits: &Limits) -> (Slot, Vec<Slot>, bool) {
         let mut kept = self.kept();
         let now = Instant::now();
-        if let Some((slot, used)) = kept.slots.get_mut(&key) {
-            *used = now;
-            return (slot.clone(), Vec::new(), false);
+        if let Some(place) = kept.slots.get_mut(&key) {
+            place.used = now;
+            return (place.slot.clone(), Vec::new(), false);
         }
-        let mut made_room = Vec::new();
-        while kept.slots.len() >= limits.mcp_sessions_max.max(1) {
+        let (mut made_room, max) = (Vec::new(), limits.mcp_sessions_max.max(1));
+        while kept.slots.len() >= max {
             // One in which a call is under way goes last.
-            let idle = kept.slots.iter().min_by_key(|(_, (slot, used))| (!is_idle(slot), *used));
-            let idle = idle.map(|(key, _)| *key);
-            let Some((slot, _)) = idle.and_then(|key| kept.slots.remove(&key)) else { break };
-            made_room.push(slot);
+            let taken = kept.slots.iter().map(|(key, place)| Taken {
+                key: *key,
+                owner: place.owner,
+                is_used: !is_idle(&place.slot),
+                since: place.used,
+            });
+            let first = first_to_go(taken, owner, max).and_then(|(key, _)| kept.slots.remove(&key));
+            let Some(place) = first else { break };
+            made_room.push(place.slot);
         }
         let slot = Slot::default();
-        kept.slots.insert(key, (slot.clone(), now));
+        kept.slots.insert(key, Place { slot: slot.clone(), owner: *owner, used: now });
         let sweep = !std::mem::replace(&mut kept.is_swept, true);
         (slot, made_room, sweep)
     }
@@ -118,14 +132,9 @@ impl Sessions {
     /// Lets go of what nobody has used for so long. Whether anything is left.
     pub(crate) fn sweep(&self, idle: Duration) -> (Vec<Slot>, bool) {
         let mut kept = self.kept();
-        let old: Vec<Key> = kept
-            .slots
-            .iter()
-            .filter(|(_, (slot, used))| used.elapsed() >= idle && is_idle(slot))
-            .map(|(key, _)| *key)
-            .collect();
-        let gone =
-            old.iter().filter_map(|key| kept.slots.remove(key)).map(|(slot, _)| slot).collect();
+        let is_old = |place: &mut Place| place.used.elapsed() >= idle && is_idle(&place.slot);
+        let gone = kept.slots.extract_if(|_, place| is_old(place)).map(|(_, place)| place.slot);
+        let gone = gone.collect();
         kept.is_swept = !kept.slots.is_empty();
         (gone, kept.is_swept)
     }
@@ -149,8 +158,12 @@ mod tests {
         *Digest::of(text.as_bytes()).as_bytes()
     }
 
+    fn ann() -> Owner {
+        Owner::new("ann", "", "")
+    }
+
     fn begun() -> Arc<Old> {
-        Arc::new(Old::new(("s".into(), Owner::new("", "", "")), None, Value::Null))
+        Arc::new(Old::new(("s".into(), ann()), None, Value::Null))
     }
 
     #[tokio::test(start_paused = true)]
@@ -159,14 +172,14 @@ mod tests {
             (Sessions::default(), Limits { mcp_sessions_max: 2, ..Limits::default() });
         let mut sweeps = 0;
         for name in ["a", "b", "a", "c"] {
-            let (_, made_room, sweep) = sessions.slot(key(name), &limits);
+            let (_, made_room, sweep) = sessions.slot(key(name), &ann(), &limits);
             sweeps += u32::from(sweep);
             assert_eq!(made_room.len(), usize::from(name == "c"), "{name}");
             tokio::time::advance(Duration::from_secs(1)).await;
         }
         assert_eq!((sessions.kept().slots.len(), sweeps), (2, 1));
         assert!(sessions.kept().slots.contains_key(&key("a")), "`b` was idle for longer");
-        let (used, ..) = sessions.slot(key("c"), &limits);
+        let (used, ..) = sessions.slot(key("c"), &ann(), &limits);
         tokio::time::advance(Duration::from_secs(10)).await;
         let (gone, is_left) = sessions.sweep(Duration::from_secs(10));
         assert_eq!((gone.len(), is_left), (1, true), "one is in use");
@@ -180,15 +193,29 @@ mod tests {
         let (sessions, limits) =
             (Sessions::default(), Limits { mcp_sessions_max: 2, ..Limits::default() });
         let under_way = begun();
-        *sessions.slot(key("a"), &limits).0.lock().await = Some(under_way.clone());
+        *sessions.slot(key("a"), &ann(), &limits).0.lock().await = Some(under_way.clone());
         tokio::time::advance(Duration::from_secs(100)).await;
-        *sessions.slot(key("b"), &limits).0.lock().await = Some(begun());
+        *sessions.slot(key("b"), &ann(), &limits).0.lock().await = Some(begun());
         tokio::time::advance(Duration::from_secs(100)).await;
-        sessions.slot(key("c"), &limits);
+        sessions.slot(key("c"), &ann(), &limits);
         assert!(sessions.kept().slots.contains_key(&key("a")));
         assert_eq!(sessions.sweep(Duration::from_secs(1)).0.len(), 0);
         drop(under_way);
         assert_eq!(sessions.sweep(Duration::from_secs(1)).0.len(), 1);
+    }
+
+    /// Each conversation and each set of capabilities has a session, and a client says what it likes.
+    #[test]
+    fn a_client_that_fills_all_sessions_takes_none_from_others() {
+        let (sessions, limits) =
+            (Sessions::default(), Limits { mcp_sessions_max: 10, ..Limits::default() });
+        sessions.slot(key("ann's"), &ann(), &limits);
+        let eve = Owner::new("eve", "", "");
+        for number in 0..100 {
+            sessions.slot(key(&format!("eve's {number}")), &eve, &limits);
+        }
+        let kept = sessions.kept();
+        assert!(kept.slots.contains_key(&key("ann's")) && kept.slots.len() == 10);
     }
 
     #[test]

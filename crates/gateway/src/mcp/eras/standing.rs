@@ -8,7 +8,12 @@ use bakerst_model::Limits;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::super::session::Owner;
+use super::room::{Taken, first_to_go};
 use super::sessions::Key;
+
+/// How long the addresses of all resources together may be that are watched in one session.
+const WATCHED_BYTES_MAX: usize = 64 << 10;
 
 /// What stands in one session.
 #[derive(Clone, Debug)]
@@ -19,6 +24,7 @@ pub(crate) struct Stands {
     pub(crate) watched: BTreeSet<String>,
     /// Told whenever that changes.
     pub(crate) changed: Arc<Notify>,
+    owner: Owner,
     used: Instant,
 }
 
@@ -43,26 +49,32 @@ impl Standing {
         Some(stands.clone())
     }
 
-    /// What stands in a session, from here on kept for it. The session that said nothing for
-    /// longest makes room.
-    pub(crate) fn keep(&self, session: Key, limits: &Limits) -> Stands {
-        let mut all = self.all();
-        if !all.contains_key(&session) && all.len() >= limits.mcp_sessions_max.max(1) {
-            let oldest = all.iter().min_by_key(|(_, stands)| stands.used).map(|(key, _)| *key);
-            oldest.and_then(|oldest| all.remove(&oldest));
+    /// What stands in a session of this owner's, from here on kept for it. The session that said
+    /// nothing for longest makes room, first of those whose owner has more than a share.
+    pub(crate) fn keep(&self, session: Key, owner: &Owner, limits: &Limits) -> Stands {
+        let (mut all, max) = (self.all(), limits.mcp_sessions_max.max(1));
+        if !all.contains_key(&session) && all.len() >= max {
+            let taken = all.iter().map(|(key, stands)| Taken {
+                key: *key,
+                owner: stands.owner,
+                is_used: false,
+                since: stands.used,
+            });
+            first_to_go(taken, owner, max).and_then(|(first, _)| all.remove(&first));
         }
         let new = || Stands {
             level: None,
             watched: BTreeSet::new(),
             changed: Arc::default(),
+            owner: *owner,
             used: Instant::now(),
         };
         all.entry(session).or_insert_with(new).clone()
     }
 
     /// Has lines of the log told from this level on.
-    pub(crate) fn log_from(&self, session: Key, level: String, limits: &Limits) {
-        self.keep(session, limits);
+    pub(crate) fn log_from(&self, session: Key, owner: &Owner, level: String, limits: &Limits) {
+        self.keep(session, owner, limits);
         if let Some(stands) = self.all().get_mut(&session) {
             stands.level = Some(level);
         }
@@ -72,15 +84,20 @@ impl Standing {
     pub(crate) fn watch(
         &self,
         session: Key,
-        uri: &str,
-        watches: bool,
+        owner: &Owner,
+        (uri, watches): (&str, bool),
         limits: &Limits,
     ) -> Result<(), TooMany> {
-        self.keep(session, limits);
+        self.keep(session, owner, limits);
         let mut all = self.all();
         let Some(stands) = all.get_mut(&session) else { return Ok(()) };
+        let bytes = uri.len() + stands.watched.iter().map(String::len).sum::<usize>();
+        let is_full =
+            stands.watched.len() >= limits.mcp_subscriptions_max || bytes > WATCHED_BYTES_MAX;
         match watches {
-            true if stands.watched.len() >= limits.mcp_subscriptions_max => return Err(TooMany),
+            // What is watched already takes no more room.
+            true if stands.watched.contains(uri) => return Ok(()),
+            true if is_full => return Err(TooMany),
             true => drop(stands.watched.insert(uri.to_owned())),
             false => drop(stands.watched.remove(uri)),
         }
@@ -105,14 +122,21 @@ mod tests {
         let limits = Limits { mcp_sessions_max: 2, mcp_subscriptions_max: 2, ..Limits::default() };
         let (standing, key) =
             (Standing::default(), |text: &str| *Digest::of(text.as_bytes()).as_bytes());
-        for (uri, want) in [("a", Ok(())), ("b", Ok(())), ("c", Err(TooMany))] {
-            assert_eq!(standing.watch(key("one"), uri, true, &limits), want);
+        let (ann, long) = (Owner::new("ann", "", ""), "l".repeat(WATCHED_BYTES_MAX));
+        for (uri, want) in [
+            ("a", Ok(())),
+            (&*long, Err(TooMany)),
+            ("b", Ok(())),
+            ("a", Ok(())),
+            ("c", Err(TooMany)),
+        ] {
+            assert_eq!(standing.watch(key("one"), &ann, (uri, true), &limits), want);
         }
-        standing.watch(key("one"), "a", false, &limits).unwrap();
+        standing.watch(key("one"), &ann, ("a", false), &limits).unwrap();
         assert_eq!(standing.of(&key("one")).unwrap().watched, ["b".to_owned()].into());
         for session in ["two", "three"] {
             tokio::time::advance(std::time::Duration::from_secs(1)).await;
-            standing.log_from(key(session), "info".into(), &limits);
+            standing.log_from(key(session), &ann, "info".into(), &limits);
         }
         assert!(standing.of(&key("one")).is_none());
         assert_eq!(standing.of(&key("three")).unwrap().level.as_deref(), Some("info"));

@@ -25,7 +25,7 @@ use super::listening::{self, Filter};
 use super::mirror;
 use super::old_server::end_old;
 use super::sessions::Old;
-use super::words::{Answer, fields};
+use super::words::{Answer, fields, request_in};
 
 /// How many words wait for a client that reads slowly.
 pub(crate) const WORDS_MAX: usize = 64;
@@ -61,7 +61,7 @@ pub(crate) fn wanted(request: &Request<'_>) -> Filter {
 impl Way {
     /// Listens for as long as somebody hears it. A stream that breaks is opened again.
     pub(crate) async fn listen(self, text: String, said: mpsc::Sender<Heard>) {
-        let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(&text) else { return };
+        let Some(request) = request_in(&text) else { return };
         let mut pause = PAUSE;
         loop {
             let ended = match self.door.knowledge.of(&self.relay.server) {
@@ -89,15 +89,13 @@ impl Way {
         let Ok(response) = self.send_as(Method::POST, &headers, None, outgoing).await else {
             return Ended::Broken;
         };
-        let (status, limits) = (response.status(), &self.relay.gateway.limits);
-        let mut hearing = Hearing::of(response, limits);
+        let status = response.status();
+        let mut hearing = Hearing::of(response, &self.relay.gateway.limits);
         loop {
-            let next = tokio::select! {
-                next = hearing.next(limits) => next,
-                () = said.closed() => return Ended::Unheard,
-                () = self.relay.gateway.closing() => return Ended::Unheard,
+            let text = match self.overhear(&mut hearing, said).await {
+                Ok(text) => text,
+                Err(ended) => return ended,
             };
-            let Ok(Some(text)) = next else { return Ended::Broken };
             let told = match Message::read(&text) {
                 Ok(message @ Message { kind: Kind::Notification { method, .. }, .. }) => {
                     match read_text(method).as_deref() {
@@ -130,9 +128,12 @@ impl Way {
 
     /// A session of its own for every listener: what one watches is no affair of another's.
     async fn listen_old(&self, request: &Request<'_>, said: &mpsc::Sender<Heard>) -> Ended {
-        let Ok(old) = self.begin_old(&Declared::by(request)).await else {
-            self.door.knowledge.learn(&self.relay.server, Speaks::AsAsked);
-            return Ended::Broken;
+        let old = match self.begin_old(&Declared::by(request)).await {
+            Ok(old) => old,
+            Err(why) => {
+                self.unlearn_old(&why);
+                return Ended::Broken;
+            }
         };
         let ended = self.hear_old(&old, &wanted(request), said).await;
         end_old(&self.door.servers, &old).await;
@@ -161,15 +162,12 @@ impl Way {
         if said.send(Heard::Promised(promised.clone())).await.is_err() {
             return Ended::Unheard;
         }
-        let limits = &self.relay.gateway.limits;
-        let mut hearing = Hearing::of(response, limits);
+        let mut hearing = Hearing::of(response, &self.relay.gateway.limits);
         loop {
-            let next = tokio::select! {
-                next = hearing.next(limits) => next,
-                () = said.closed() => return Ended::Unheard,
-                () = self.relay.gateway.closing() => return Ended::Unheard,
+            let text = match self.overhear(&mut hearing, said).await {
+                Ok(text) => text,
+                Err(ended) => return ended,
             };
-            let Ok(Some(text)) = next else { return Ended::Broken };
             let Ok(message) = Message::read(&text) else { continue };
             match message.kind {
                 Kind::Notification { .. } => {
@@ -195,6 +193,22 @@ impl Way {
         }
     }
 
+    /// The next thing that a server says to whoever listens.
+    async fn overhear(
+        &self,
+        hearing: &mut Hearing,
+        said: &mpsc::Sender<Heard>,
+    ) -> Result<String, Ended> {
+        tokio::select! {
+            next = hearing.next(&self.relay.gateway.limits) => match next {
+                Ok(Some(text)) => Ok(text),
+                Ok(None) | Err(_) => Err(Ended::Broken),
+            },
+            () = said.closed() => Err(Ended::Unheard),
+            () = self.relay.gateway.closing() => Err(Ended::Unheard),
+        }
+    }
+
     async fn promise_nothing(&self, said: &mpsc::Sender<Heard>) -> Ended {
         match said.send(Heard::Promised(Filter::default())).await {
             Ok(()) => Ended::Silent,
@@ -216,9 +230,7 @@ fn promised(message: &Message<'_>) -> Option<Heard> {
 
 /// Answers a client of the newest revision that listens.
 pub(crate) async fn serve(core: &Core, text: &str, mut outlet: Outlet) -> Result<(), Gone> {
-    let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(text) else {
-        return Ok(());
-    };
+    let Some(request) = request_in(text) else { return Ok(()) };
     let (id, limits) = (request.id(), &core.gateway().limits);
     let wanted = wanted(&request);
     if wanted.resources.len() > limits.mcp_subscriptions_max {

@@ -75,7 +75,7 @@ pub(crate) fn act_alike(one: &str, other: &str) -> bool {
 }
 
 fn acts(text: &str) -> Option<(String, Value)> {
-    let Kind::Request(request) = Message::read(text).ok()?.kind else { return None };
+    let request = request_in(text)?;
     let mut params: Value = match request.params {
         Some(raw) => serde_json::from_str(raw.get()).ok()?,
         None => Value::Object(serde_json::Map::new()),
@@ -84,6 +84,14 @@ fn acts(text: &str) -> Option<(String, Value)> {
         params.as_object_mut()?.remove(aside);
     }
     Some((request.method().into_owned(), params))
+}
+
+/// The request that a text is, if it is one.
+pub(crate) fn request_in(text: &str) -> Option<Request<'_>> {
+    match Message::read(text).ok()?.kind {
+        Kind::Request(request) => Some(request),
+        Kind::Notification { .. } | Kind::Response { .. } => None,
+    }
 }
 
 /// An answer, taken apart.
@@ -136,10 +144,7 @@ pub(super) mod tests {
 
     /// Reads a request.
     pub(in super::super) fn read(text: &str) -> Request<'_> {
-        match Message::read(text).unwrap().kind {
-            Kind::Request(request) => request,
-            _ => panic!("{text}"),
-        }
+        request_in(text).unwrap_or_else(|| panic!("{text}"))
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::LinkNews;
 use super::ends::{LinkEnds, reading, writing};
 use super::lines::{Lines, Out, TooLong};
 use crate::mcp::answer;
+use crate::mcp::eras::words::request_in;
 use crate::mcp::message::{Id, Kind, Message, Request, read_id};
 use crate::mcp::relay::{Awaited, Cleared, Onward, Relay};
 use crate::mcp::waiting::Pulse;
@@ -246,7 +247,7 @@ impl Link {
 
     /// Has a client's request judged, and passes it on or answers it.
     async fn judge(&self, text: String) {
-        let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(&text) else { return };
+        let Some(request) = request_in(&text) else { return };
         let wait = Duration::from_secs(self.relay.gateway.limits.wait_seconds_max);
         match self.heard(&request, wait).await {
             Onward::Pass(cleared) => {
@@ -313,6 +314,12 @@ impl Link {
                 let answer = self.relay.answered(&awaited, &message).await;
                 self.say(Side::Client, answer).await;
             }
+            Kind::Request(request) if judging.len() >= self.relay.gateway.limits.requests_max => {
+                let words = "more requests are open than `requests_max` allows";
+                let error =
+                    answer::error(Some(&request.id()), answer::INVALID_REQUEST, words, None);
+                self.say(Side::Server, error).await;
+            }
             Kind::Request(_) => {
                 let (link, text) = (self.clone(), message.text.to_owned());
                 judging.spawn(async move { link.judge_servers(text).await });
@@ -321,7 +328,7 @@ impl Link {
     }
 
     async fn judge_servers(&self, text: String) {
-        let Ok(Message { kind: Kind::Request(request), .. }) = Message::read(&text) else { return };
+        let Some(request) = request_in(&text) else { return };
         let wait = Duration::from_secs(self.relay.gateway.limits.wait_seconds_max);
         match self.relay.ask_client(&request, wait).await {
             Onward::Pass(()) => self.say(Side::Client, text).await,

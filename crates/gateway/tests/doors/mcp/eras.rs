@@ -1,6 +1,7 @@
 //! Clients and servers of different revisions: what one says reaches the other in its own words,
 //! and the same call gets the same verdict whoever speaks what.
 
+mod knowing;
 mod new_clients;
 mod old_clients;
 
@@ -73,32 +74,40 @@ pub(super) async fn old_server(
     wire: Wire,
     work: impl Fn(&Seen) -> Option<Response<Body>> + Send + Sync + 'static,
 ) -> Upstream {
-    Upstream::start(move |seen| {
-        let message = seen.message();
-        if !["", "2025-06-18", "2025-11-25"].contains(&seen.header("mcp-protocol-version")) {
-            return refuse(400, &Value::Null, -32000);
-        }
-        if message["method"] == "initialize" {
-            return greeting(seen, &wire);
-        }
-        if !seen.header("mcp-session-id").starts_with("session-") {
-            return refuse(400, &Value::Null, -32000);
-        }
-        if let Some(response) = work(seen) {
-            return response;
-        }
-        match (&seen.verb, message["method"].as_str()) {
-            (&Method::GET, _) => wire.open(),
-            (&Method::DELETE, _) => said(200, "", ""),
-            (_, Some("tools/call")) => super::echo(seen),
-            (_, Some("tools/list")) => answer(seen, &json!({ "tools": [{ "name": "timezone_lookup", "inputSchema": { "type": "object" } }] })),
-            (_, Some("resources/subscribe" | "logging/setLevel")) => answer(seen, &json!({})),
-            (_, Some(_)) if message["id"].is_null() => said(202, "", ""),
-            (_, None) => said(202, "", ""),
-            (_, Some(_)) => refuse(200, &message["id"], -32601),
-        }
-    })
-    .await
+    Upstream::start(move |seen| oldly(seen, &wire, &work)).await
+}
+
+fn oldly(
+    seen: &Seen,
+    wire: &Wire,
+    work: &impl Fn(&Seen) -> Option<Response<Body>>,
+) -> Response<Body> {
+    let message = seen.message();
+    if !["", "2025-06-18", "2025-11-25"].contains(&seen.header("mcp-protocol-version")) {
+        return refuse(400, &Value::Null, -32000);
+    }
+    if message["method"] == "initialize" {
+        return greeting(seen, wire);
+    }
+    if !seen.header("mcp-session-id").starts_with("session-") {
+        return refuse(400, &Value::Null, -32000);
+    }
+    if let Some(response) = work(seen) {
+        return response;
+    }
+    match (&seen.verb, message["method"].as_str()) {
+        (&Method::GET, _) => wire.open(),
+        (&Method::DELETE, _) => said(200, "", ""),
+        (_, Some("tools/call")) => super::echo(seen),
+        (_, Some("tools/list")) => answer(
+            seen,
+            &json!({ "tools": [{ "name": "timezone_lookup", "inputSchema": { "type": "object" } }] }),
+        ),
+        (_, Some("resources/subscribe" | "logging/setLevel")) => answer(seen, &json!({})),
+        (_, Some(_)) if message["id"].is_null() => said(202, "", ""),
+        (_, None) => said(202, "", ""),
+        (_, Some(_)) => refuse(200, &message["id"], -32601),
+    }
 }
 
 /// A server that speaks 2026-07-28 and nothing else, to the letter.

@@ -42,7 +42,7 @@ async fn a_session_begins_and_every_request_says_what_it_said() {
     assert_eq!((reply.status, fate(&reply.json())), (200, "error -32601".into()));
     assert_eq!(
         server.methods(),
-        ["initialize", "server/discover", "tools/list", "tools/call", "tasks/list"]
+        ["initialize", "server/discover", "initialize", "tools/list", "tools/call", "tasks/list"]
     );
 }
 
@@ -54,7 +54,7 @@ async fn a_session_of_ours_is_good_for_whoever_began_it() {
     let mut mallory = Old { client: Client::tcp(house.address, Some(&other)).await, ..old };
     let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
     let stolen = mallory.post("/mcp/files", &list).await;
-    assert_eq!((stolen.status, server.seen().len()), (404, 2));
+    assert_eq!((stolen.status, server.seen().len()), (404, 3));
 }
 
 /// Asks for a city before it answers.
