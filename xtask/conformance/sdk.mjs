@@ -1,10 +1,11 @@
 // What a program on the official TypeScript SDK sees of a server: `node sdk.mjs ADDRESS`, or
-// `node sdk.mjs -- PROGRAM…` for one behind pipes. The calls to make stand in `CALLS`.
+// `node sdk.mjs -- PROGRAM…` for one behind pipes; with `TRANSPORT=sse` the address is the one to
+// listen at, of two. The calls to make stand in `CALLS`.
 
-import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { Client, SSEClientTransport, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 
-const { TOKEN, CALLS = "[]", MODE = "auto" } = process.env;
+const { TOKEN, CALLS = "[]", MODE = "auto", TRANSPORT = "http" } = process.env;
 const words = process.argv.slice(2);
 
 const transport = () => {
@@ -12,6 +13,7 @@ const transport = () => {
     const [, command, ...args] = words;
     return new StdioClientTransport({ command, args, env: process.env, stderr: "ignore" });
   }
+  if (TRANSPORT === "sse") return new SSEClientTransport(new URL(words[0]));
   const headers = TOKEN ? { authorization: `Bearer ${TOKEN}` } : {};
   return new StreamableHTTPClientTransport(new URL(words[0]), { requestInit: { headers } });
 };

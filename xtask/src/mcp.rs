@@ -48,10 +48,15 @@ pub(crate) fn test(steps: &mut Steps) {
 
 type NodeStep = fn(&Node, &mut Tally) -> Result<()>;
 
-const NODE_STEPS: [(&str, NodeStep); 6] = [
+const NODE_STEPS: [(&str, NodeStep); 8] = [
     ("MCP: conformance suite against a server, direct and through the gateway", suite::servers),
     ("MCP: conformance suite against a client, direct and through the gateway", suite::clients),
     ("MCP: server-everything and server-filesystem, bare and wrapped", everyday::wrapped),
+    ("MCP: the same, started by a client and by the gateway", everyday::started),
+    (
+        "MCP: server-everything behind two addresses, bare and through the gateway",
+        everyday::listened_to,
+    ),
     (
         "MCP: a client of the official TypeScript SDK, before a server and through the gateway",
         everyday::typescript,

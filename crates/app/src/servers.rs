@@ -5,12 +5,14 @@
 //! read strictly, and reaches a person only escaped; whatever it started ends with it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bakerst_detect::redact::{Kind, Redactor, Rule};
 use bakerst_guard::pins::Listing;
 use bakerst_model::{Code, Escaped, Limits, Reached, ServerIdentity};
+use hyper::Uri;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -66,6 +68,8 @@ pub(crate) struct Remote {
     pub(crate) url: String,
     /// Headers that it wants to see; their values may be secrets.
     pub(crate) headers: BTreeMap<String, String>,
+    /// The certificates that vouch for it, where those that the system trusts do not.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 impl Remote {
@@ -111,6 +115,13 @@ impl Launch {
     pub(crate) fn shown_command(&self) -> Vec<String> {
         without_secrets(&self.command, secrets().as_ref())
     }
+}
+
+/// Whether an address is one of this machine's own, which no network lies before.
+pub(crate) fn is_here(url: &Uri) -> bool {
+    let host = url.host().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare == "localhost" || bare.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 /// What finds secrets in words that a person is shown.

@@ -68,7 +68,7 @@ pub(crate) fn open(
     secrets: &SealedFile,
     host: &str,
 ) -> Result<Box<dyn Sink>, Failure> {
-    let opened = entry.open(&Keys { secrets }, &Origin { host: host.into() });
+    let opened = entry.open(&Keys { secrets: Some(secrets) }, &Origin { host: host.into() });
     opened.map_err(|error| {
         let message = format!("the sink `{}` cannot be served: {error}", entry.shape.name);
         Failure::usage(Code::ConfigValue, message)
@@ -84,7 +84,8 @@ fn random() -> u64 {
 
 /// The environment, files and sealed secrets.
 pub(crate) struct Keys<'s> {
-    pub(crate) secrets: &'s SealedFile,
+    /// The sealed ones, where there are any.
+    pub(crate) secrets: Option<&'s SealedFile>,
 }
 
 impl Keyring for Keys<'_> {
@@ -102,7 +103,7 @@ impl Keyring for Keys<'_> {
     }
 
     fn sealed(&self, name: &str) -> Option<Secret> {
-        self.secrets.get(name).filter(|_| !is_our_secret(name))
+        self.secrets?.get(name).filter(|_| !is_our_secret(name))
     }
 }
 

@@ -229,7 +229,7 @@ impl Station {
         }
         let servers = {
             let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-            config.gateway.servers(&config.limits, &Keys { secrets: &secrets })?
+            config.gateway.servers(&config.limits, &Keys { secrets: Some(&secrets) })?
         };
         let opened = gateway.open_mcp(servers);
         opened.map_err(|e| Failure::environment(Code::StateBroken, e.to_string()))?;

@@ -210,6 +210,7 @@ codes! {
     ServerSessionsFull = "NET-007", Operator, retry, "as many sessions with servers are open as may be", "end some, or raise the limit that the message names";
     ServerElsewhere = "NET-008", Operator, final, "a server wants messages sent to another server", "ask its author; only the configuration says where a server is";
     NoSuchServer = "NET-009", Agent, final, "what was asked for belongs to no server", "use a name as it was listed; `gateway.mcp.servers` has all servers";
+    CredentialInClear = "NET-010", Operator, final, "a credential crosses a network without TLS", "give the server an `https` address, or reach it over loopback";
 }
 
 impl fmt::Display for Code {

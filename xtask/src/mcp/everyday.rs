@@ -2,6 +2,7 @@
 //! in between.
 
 use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
@@ -14,8 +15,17 @@ use crate::binary;
 use crate::command::{cargo, command, run};
 use crate::steps::Tally;
 
-/// The servers that everybody has, behind pipes, with a client of the official TypeScript SDK.
-pub(super) fn wrapped(node: &Node, tally: &mut Tally) -> Result<()> {
+/// A server that everybody has.
+struct Known {
+    name: &'static str,
+    /// What starts it.
+    program: Vec<String>,
+    /// What is asked of it.
+    calls: Value,
+}
+
+/// The servers that everybody has.
+fn known(node: &Node) -> Result<[Known; 2]> {
     let data = node.folder().join("data");
     fs::create_dir_all(&data)?;
     let place = |name: &str| data.join(name).to_string_lossy().into_owned();
@@ -39,13 +49,23 @@ pub(super) fn wrapped(node: &Node, tally: &mut Tally) -> Result<()> {
         { "name": "directory_tree", "arguments": { "path": data } },
         { "name": "read_text_file", "arguments": { "path": "/etc/hostname" } },
     ]);
+    let program = |name: &str, argument: String| {
+        let entry = node.folder().join("node_modules/@modelcontextprotocol").join(name);
+        let entry = entry.join("dist/index.js").to_string_lossy().into_owned();
+        vec![node.program().to_string_lossy().into_owned(), entry, argument]
+    };
+    let data = data.to_string_lossy().into_owned();
+    let (name, other) = ("server-everything", "server-filesystem");
+    Ok([
+        Known { name, program: program(name, "stdio".to_owned()), calls: everything },
+        Known { name: other, program: program(other, data), calls: filesystem },
+    ])
+}
+
+/// The servers that everybody has, behind pipes, with a client of the official TypeScript SDK.
+pub(super) fn wrapped(node: &Node, tally: &mut Tally) -> Result<()> {
     let gateway = Gateway::before(node, "http://127.0.0.1:9/mcp", "wrapped")?;
-    let servers = [
-        ("server-everything", vec!["stdio".to_owned()], everything),
-        ("server-filesystem", vec![data.to_string_lossy().into_owned()], filesystem),
-    ];
-    for (name, arguments, calls) in servers {
-        let entry = format!("node_modules/@modelcontextprotocol/{name}/dist/index.js");
+    for Known { name, program, calls } in known(node)? {
         let client = |is_wrapped: bool| {
             let mut client = node.run("sdk.mjs");
             client.env("CALLS", calls.to_string()).arg("--");
@@ -53,10 +73,53 @@ pub(super) fn wrapped(node: &Node, tally: &mut Tally) -> Result<()> {
                 client.arg(binary::path()).args(["mcp", "--name", "suite", "--state"]);
                 client.arg(&gateway.state).arg("--");
             }
-            client.arg(node.program()).arg(&entry).args(&arguments);
+            client.args(&program);
             client
         };
         same(name, client(false), client(true), tally)?;
+    }
+    Ok(())
+}
+
+/// The same servers, started by the client itself and by the gateway.
+pub(super) fn started(node: &Node, tally: &mut Tally) -> Result<()> {
+    for Known { name, program, calls } in known(node)? {
+        let gateway = Gateway::with(node, &json!({ "command": program }), "started")?;
+        for mode in ["legacy", "auto"] {
+            let client = || {
+                let mut client = node.run("sdk.mjs");
+                client.env("CALLS", calls.to_string()).env("MODE", mode);
+                client
+            };
+            let (mut bare, mut through) = (client(), client());
+            bare.arg("--").args(&program);
+            through.arg(&gateway.url).env("TOKEN", &gateway.token);
+            same(&format!("{name} started by the gateway, {mode}"), bare, through, tally)?;
+        }
+    }
+    Ok(())
+}
+
+/// A server of the first revision, behind two addresses.
+pub(super) fn listened_to(node: &Node, tally: &mut Tally) -> Result<()> {
+    let [Known { program, calls, .. }, _] = known(node)?;
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    let mut server = Command::new(node.program());
+    server.args(program.get(1)).arg("sse").env("PORT", port.to_string());
+    let _server = Running::listening(server, port)?;
+    let url = format!("http://127.0.0.1:{port}/sse");
+    let gateway = Gateway::with(node, &json!({ "url": url, "transport": "sse" }), "listened")?;
+    for mode in ["legacy", "auto"] {
+        let client = |mode: &str| {
+            let mut client = node.run("sdk.mjs");
+            client.env("CALLS", calls.to_string()).env("MODE", mode);
+            client
+        };
+        // Such a server knows no newer client.
+        let (mut bare, mut through) = (client("legacy"), client(mode));
+        bare.arg(&url).env("TRANSPORT", "sse");
+        through.arg(&gateway.url).env("TOKEN", &gateway.token);
+        same(&format!("server-everything behind two addresses, {mode}"), bare, through, tally)?;
     }
     Ok(())
 }

@@ -33,6 +33,7 @@ Examples:
   bakerst policy pin --server files --tools tools.json       pin a list of tools
   bakerst policy pin --server files -- npx -y server-files   start the server and ask it
   bakerst policy pin --server docs --url https://x.example/mcp   ask a server behind an address
+  bakerst policy pin --server github                         ask one of `gateway.mcp.servers`
   bakerst policy pin --check --server files --tools now.json compare only; exit code 1 on drift
   bakerst policy pin --approve read_file --server files --tools now.json
 
@@ -93,7 +94,8 @@ pub(crate) struct Pin {
     /// The address of a server, to ask it.
     #[arg(long, value_name = "URL", conflicts_with = "command")]
     pub(crate) url: Option<String>,
-    /// What clients call the server. Without it, tools are known by their bare names.
+    /// What clients call the server; alone, the server of that name under `gateway.mcp.servers`, which
+    /// is asked. Without it, tools are known by their bare names.
     #[arg(long, value_name = "NAME")]
     pub(crate) server: Option<String>,
     /// The lock [default: the configuration's, else bakerst.lock].

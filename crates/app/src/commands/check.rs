@@ -53,6 +53,7 @@ pub(crate) fn warnings(config: &Config, policy: &bakerst_guard::Policy) -> Vec<S
     if config.enforcement == Enforcement::Off {
         warnings.insert(0, "enforcement is off: no call is judged".to_owned());
     }
+    warnings.extend(config.gateway.warnings());
     let limits = crate::paths::unenforced_limits();
     warnings.extend(limits.iter().map(|name| {
         format!("`{name}` is set, but cost limits are not built yet: nothing enforces it")

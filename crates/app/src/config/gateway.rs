@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::children::Starter;
 use crate::failure::Failure;
+use crate::servers;
 use server::Server;
 
 /// The section `gateway`.
@@ -57,6 +58,31 @@ impl Gateway {
             .collect()
     }
 
+    /// What an operator should know before relying on these servers.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let servers = self.mcp.servers.iter();
+        let in_clear =
+            servers.filter_map(|(name, server)| Some((name, server.credential_in_clear()?)));
+        in_clear
+            .map(|(name, (field, url))| {
+                let (code, remedy) = (Code::CredentialInClear, Code::CredentialInClear.remedy());
+                format!(
+                    "{code} the server `{name}` gets its `{field}` at `{url}`, where whoever is on the way reads it: {remedy}"
+                )
+            })
+            .collect()
+    }
+
+    /// A server as it is asked by somebody who is no client, with its credentials.
+    pub(crate) fn asked(
+        &self,
+        name: &str,
+        keyring: &dyn Keyring,
+    ) -> Option<Result<servers::Server, Failure>> {
+        let server = self.mcp.servers.get(name)?;
+        Some(server.asked(name, keyring).map_err(|(_, why)| unusable(name, why)))
+    }
+
     /// Whether there are any servers.
     pub(crate) fn has_servers(&self) -> bool {
         !self.mcp.servers.is_empty()
@@ -68,10 +94,6 @@ impl Gateway {
         limits: &Limits,
         keyring: &dyn Keyring,
     ) -> Result<McpServers, Failure> {
-        let unusable = |name: &str, why: String| {
-            let message = format!("the server `{name}` cannot be used: {why}");
-            Failure::usage(Code::ConfigValue, message)
-        };
         let starter = Starter::new()
             .map_err(|e| Failure::environment(Code::ServerNotStarted, e.to_string()))?;
         let ready = self.mcp.servers.iter().map(|(name, server)| {
@@ -80,12 +102,16 @@ impl Gateway {
         });
         let ready: Vec<_> = ready.collect::<Result<_, Failure>>()?;
         let ready = McpServers::new(ready, limits);
-        let ready = ready.map_err(|(name, error)| unusable(&name, error.to_string()))?;
+        let ready = ready.map_err(|(name, error)| unusable(&name, error))?;
         let mut servers = self.mcp.servers.iter();
         servers.try_fold(ready, |ready, (name, server)| {
             server.known(name, ready).map_err(|(_, why)| unusable(name, why))
         })
     }
+}
+
+fn unusable(name: &str, why: impl std::fmt::Display) -> Failure {
+    Failure::usage(Code::ConfigValue, format!("the server `{name}` cannot be used: {why}"))
 }
 
 fn is_name(name: &str) -> bool {

@@ -1,7 +1,6 @@
 //! A server behind an address: each message is a request, and the answer its body, whole or as a
 //! stream of events.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bakerst_gateway::sse::Events;
@@ -19,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, timeout_at};
 
-use super::{ASIDES_MAX, Answered, Remote, Talk, answer_of};
+use super::{ASIDES_MAX, Answered, Remote, Talk, answer_of, is_here};
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -72,17 +71,13 @@ impl HttpTalk {
 /// TLS where the address asks for it. Without, nobody's credentials cross a network.
 fn tls_of(url: &Uri, remote: &Remote) -> Result<Option<Tls>, String> {
     let host = url.host().ok_or("its address has no host")?;
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
     match url.scheme_str() {
-        Some("https") => Tls::new(host, &Transport::default()).map(Some).map_err(|e| e.to_string()),
-        Some("http") => {
-            let is_here =
-                bare == "localhost" || bare.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-            match is_here || remote.headers.is_empty() {
-                true => Ok(None),
-                false => Err("its credentials would cross the network without TLS".to_owned()),
-            }
+        Some("https") => {
+            let transport = Transport { ca_file: remote.ca_file.clone(), ..Transport::default() };
+            Tls::new(host, &transport).map(Some).map_err(|e| e.to_string())
         }
+        Some("http") if is_here(url) || remote.headers.is_empty() => Ok(None),
+        Some("http") => Err("its credentials would cross the network without TLS".to_owned()),
         _ => Err("its address is neither `http` nor `https`".to_owned()),
     }
 }

@@ -1,6 +1,7 @@
 //! `bakerst init`, with servers that behave and servers that do not.
 
 mod addresses;
+mod configured;
 
 use std::fs;
 use std::path::PathBuf;

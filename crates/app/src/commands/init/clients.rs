@@ -117,7 +117,7 @@ fn remote_of(entry: &Entry, url: &str) -> Result<Remote, String> {
         headers.extend(texts_of(entry, name, "header")?);
     }
     only_known([url.to_owned()].iter().chain(headers.values()))?;
-    Ok(Remote { name: entry.name().to_owned(), url: url.to_owned(), headers })
+    Ok(Remote { name: entry.name().to_owned(), url: url.to_owned(), headers, ca_file: None })
 }
 
 fn launch_of(entry: &Entry) -> Result<Launch, String> {
@@ -181,7 +181,9 @@ mod tests {
         let found = found(file, text).unwrap();
         let servers = found.servers.iter().map(|server| match server {
             Server::Program(launch) => format!("{}: {}", launch.name, launch.command.join(" ")),
-            Server::Address(Remote { name, url, headers }) => format!("{name}: {url} {headers:?}"),
+            Server::Address(Remote { name, url, headers, .. }) => {
+                format!("{name}: {url} {headers:?}")
+            }
         });
         let skipped =
             found.skipped.iter().map(|Skipped { server, why }| format!("{server} skipped: {why}"));

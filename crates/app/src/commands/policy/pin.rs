@@ -17,6 +17,8 @@ use crate::config::{Config, lock};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Style};
 use crate::servers::{self, Launch, Remote, Server};
+use crate::shipping::Keys;
+use crate::station::Places;
 
 pub(crate) fn run(pin: &Pin, global: &Global) -> Outcome {
     let config = Config::load(global.config.as_deref())?;
@@ -28,7 +30,7 @@ pub(crate) fn run(pin: &Pin, global: &Global) -> Outcome {
     let approve = pin.approve.iter().map(|text| Glob::parse(text)).collect::<Result<Vec<_>, _>>();
     let approve =
         approve.map_err(|why| Failure::usage(Code::ConfigValue, format!("`--approve`: {why}")))?;
-    let (server, listing) = listed(pin, &old, &config.limits)?;
+    let (server, listing) = listed(pin, &old, &config, global)?;
     let detector = Detector::new(Sensitivity::Medium, &[])
         .map_err(|e| Failure::usage(Code::ConfigValue, e.to_string()))?;
     let wording = config.policy.pins.as_ref().map_or(Wording::Deny, Pins::wording);
@@ -62,16 +64,18 @@ fn refused(path: &Path, LockError { code, message }: LockError) -> Failure {
 fn listed(
     pin: &Pin,
     lock: &Lock,
-    limits: &Limits,
+    config: &Config,
+    global: &Global,
 ) -> Result<(Option<ServerIdentity>, Listing), Failure> {
-    if let Some(server) = server_of(pin) {
+    let limits = &config.limits;
+    if let Some(server) = server_of(pin, config, global)? {
         let patience = Duration::from_secs(pin.timeout_seconds);
         let listing = servers::list_tools(&server, patience, limits)?;
         return Ok((Some(server.identity()), listing));
     }
     let Some(file) = &pin.tools else {
-        let message = "there is nothing to pin: expected `--tools FILE`, `--url URL`, or a server's \
-                       command after `--`";
+        let message = "there is nothing to pin: expected `--tools FILE`, `--url URL`, a server's \
+                       command after `--`, or `--server NAME` of `gateway.mcp.servers`";
         return Err(Failure::usage(Code::ToolListUnusable, message));
     };
     let text = read_text(file, limits)?;
@@ -89,15 +93,25 @@ fn listed(
     Ok((server, listing))
 }
 
-/// The server that is to be asked, where one is.
-fn server_of(pin: &Pin) -> Option<Server> {
+/// The server that is to be asked, where one is: the one that is named here, else the
+/// configuration's of this name.
+fn server_of(pin: &Pin, config: &Config, global: &Global) -> Result<Option<Server>, Failure> {
     let name = pin.server.clone().unwrap_or_else(|| "server".to_owned());
     if let Some(url) = pin.url.clone() {
-        return Some(Server::Address(Remote { name, url, headers: BTreeMap::new() }));
+        let (headers, ca_file) = (BTreeMap::new(), None);
+        return Ok(Some(Server::Address(Remote { name, url, headers, ca_file })));
     }
     let command = pin.command.clone();
-    let launch = Launch { name, command, variables: BTreeMap::new(), folder: None };
-    (!launch.command.is_empty()).then_some(Server::Program(launch))
+    if !command.is_empty() {
+        let launch = Launch { name, command, variables: BTreeMap::new(), folder: None };
+        return Ok(Some(Server::Program(launch)));
+    }
+    if pin.server.is_none() || pin.tools.is_some() {
+        return Ok(None);
+    }
+    // Most servers want nothing that is sealed, and need no state folder to be asked.
+    let sealed = Places::of(global)?.secrets().ok();
+    config.gateway.asked(&name, &Keys { secrets: sealed.as_ref() }).transpose()
 }
 
 fn read_text(file: &Path, limits: &Limits) -> Result<String, Failure> {

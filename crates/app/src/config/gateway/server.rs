@@ -8,11 +8,13 @@ use std::sync::Arc;
 use bakerst_gateway::{McpAddress, McpServer, McpServers, ServerError};
 use bakerst_model::{Limits, Secret};
 use bakerst_sinks::{Keyring, SecretRef};
+use hyper::Uri;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::children::{Program, Starter};
+use crate::servers::{self, Launch, Remote};
 
 /// A server that agents reach through us.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -105,6 +107,20 @@ impl Server {
         self.url.as_deref()
     }
 
+    /// A credential that whoever is on the way to the server can read: in which setting, and where it
+    /// goes.
+    pub(super) fn credential_in_clear(&self) -> Option<(&'static str, &str)> {
+        let url = self.url()?;
+        let fields = [
+            ("bearer_file", self.bearer_file.is_some()),
+            ("bearer_secret", self.bearer_secret.is_some()),
+            ("headers", !self.headers.is_empty()),
+        ];
+        let (field, _) = fields.into_iter().find(|(_, is_given)| *is_given)?;
+        let parsed: Uri = url.parse().ok()?;
+        (parsed.scheme_str() == Some("http") && !servers::is_here(&parsed)).then_some((field, url))
+    }
+
     /// Refuses what no server can be, its secrets aside: they may be elsewhere than the
     /// configuration is checked.
     pub(super) fn check(&self, name: &str, limits: &Limits) -> Result<(), Wrong> {
@@ -191,49 +207,95 @@ impl Server {
         keyring: &dyn Keyring,
         starter: &Arc<Starter>,
     ) -> Result<McpServer, Wrong> {
-        let fetch = |field, place: &SecretRef| {
-            place.fetch(field, keyring).map_err(|error| (field, error.to_string()))
-        };
         match self.kind()? {
             Kind::Address(url) => {
-                let sealed = self.bearer_secret.as_ref().map(|secret| {
-                    let place = SecretRef { secret: Some(secret.clone()), ..SecretRef::default() };
-                    ("bearer_secret", place)
-                });
-                let file = self.bearer_file.as_ref().map(|file| {
-                    let place = SecretRef { file: Some(file.clone()), ..SecretRef::default() };
-                    ("bearer_file", place)
-                });
-                let bearer = sealed.or(file).map(|(field, place)| fetch(field, &place));
-                let headers = self.headers.iter();
-                let headers = headers
-                    .map(|(name, place)| Ok((name.clone(), fetch("headers", place)?)))
-                    .collect::<Result<_, Wrong>>()?;
-                self.address(url, bearer.transpose()?, headers)
+                self.address(url, self.bearer(keyring)?, self.header_secrets(keyring)?)
             }
             Kind::Program => {
-                let variables = self.env.iter().map(|(name, value)| {
-                    let value = match value {
-                        Variable::Plain(text) => Secret::new(text.clone().into_bytes()),
-                        Variable::Secret(place) => fetch("env", place)?,
-                    };
-                    match value.expose().contains(&0) {
-                        true => {
-                            Err(("env", format!("the variable `{name}` would hold a zero byte")))
-                        }
-                        false => Ok((name.clone(), value)),
-                    }
-                });
                 let program = Program {
                     name: name.to_owned(),
                     command: self.command.clone(),
-                    variables: variables.collect::<Result<_, Wrong>>()?,
+                    variables: self.variables(keyring)?,
                     folder: self.cwd.clone(),
                     starter: starter.clone(),
                 };
                 Ok(McpServer::Program(Arc::new(program)))
             }
         }
+    }
+
+    /// The server as it is asked by somebody who is no client.
+    pub(super) fn asked(
+        &self,
+        name: &str,
+        keyring: &dyn Keyring,
+    ) -> Result<servers::Server, Wrong> {
+        let text = |field: &'static str, secret: &Secret| {
+            let text = std::str::from_utf8(secret.expose()).map(str::to_owned);
+            text.map_err(|_| (field, format!("what `{field}` names is no text")))
+        };
+        match self.kind()? {
+            Kind::Address(_) if self.transport == Some(Transport::Sse) => {
+                let why = "only its clients speak the transport of separate addresses; hand in its \
+                           list with `bakerst policy pin --tools`";
+                Err(("transport", why.to_owned()))
+            }
+            Kind::Address(url) => {
+                let mut headers = BTreeMap::new();
+                for (name, secret) in self.header_secrets(keyring)? {
+                    headers.insert(name, text("headers", &secret)?);
+                }
+                if let Some(bearer) = self.bearer(keyring)? {
+                    let bearer = format!("Bearer {}", text("bearer_secret", &bearer)?);
+                    headers.insert("authorization".to_owned(), bearer);
+                }
+                let (name, url, ca_file) = (name.to_owned(), url.to_owned(), self.ca_file.clone());
+                Ok(servers::Server::Address(Remote { name, url, headers, ca_file }))
+            }
+            Kind::Program => {
+                let mut variables = BTreeMap::new();
+                for (name, secret) in self.variables(keyring)? {
+                    variables.insert(name, text("env", &secret)?);
+                }
+                let (name, command, folder) =
+                    (name.to_owned(), self.command.clone(), self.cwd.clone());
+                Ok(servers::Server::Program(Launch { name, command, variables, folder }))
+            }
+        }
+    }
+
+    /// The token that it wants to see.
+    fn bearer(&self, keyring: &dyn Keyring) -> Result<Option<Secret>, Wrong> {
+        let sealed = self.bearer_secret.as_ref().map(|secret| {
+            let place = SecretRef { secret: Some(secret.clone()), ..SecretRef::default() };
+            ("bearer_secret", place)
+        });
+        let file = self.bearer_file.as_ref().map(|file| {
+            let place = SecretRef { file: Some(file.clone()), ..SecretRef::default() };
+            ("bearer_file", place)
+        });
+        sealed.or(file).map(|(field, place)| fetched(field, &place, keyring)).transpose()
+    }
+
+    fn header_secrets(&self, keyring: &dyn Keyring) -> Result<BTreeMap<String, Secret>, Wrong> {
+        let headers = self.headers.iter();
+        headers
+            .map(|(name, place)| Ok((name.clone(), fetched("headers", place, keyring)?)))
+            .collect()
+    }
+
+    fn variables(&self, keyring: &dyn Keyring) -> Result<BTreeMap<String, Secret>, Wrong> {
+        let variables = self.env.iter().map(|(name, value)| {
+            let value = match value {
+                Variable::Plain(text) => Secret::new(text.clone().into_bytes()),
+                Variable::Secret(place) => fetched("env", place, keyring)?,
+            };
+            match value.expose().contains(&0) {
+                true => Err(("env", format!("the variable `{name}` would hold a zero byte"))),
+                false => Ok((name.clone(), value)),
+            }
+        });
+        variables.collect()
     }
 
     fn address(
@@ -250,6 +312,10 @@ impl Server {
             Some(Transport::Sse) => McpServer::Sse(address),
         })
     }
+}
+
+fn fetched(field: &'static str, place: &SecretRef, keyring: &dyn Keyring) -> Result<Secret, Wrong> {
+    place.fetch(field, keyring).map_err(|error| (field, error.to_string()))
 }
 
 /// An error, and the field that is to blame.

@@ -52,8 +52,10 @@ fn answer(Asked { line, headers, body }: &Asked) -> String {
     };
     let agreed = headers.contains("mcp-session-id: s-1")
         && headers.contains("mcp-protocol-version: 2025-11-25");
+    let is_known =
+        ["x-key: k-1", "authorization: bearer k-1"].iter().any(|key| headers.contains(key));
     match body["method"].as_str() {
-        _ if !headers.contains("x-key: k-1") => whole("401 Unauthorized", "text/plain", "", "who?"),
+        _ if !is_known => whole("401 Unauthorized", "text/plain", "", "who?"),
         _ if line.starts_with("DELETE") => whole("200 OK", "text/plain", "", ""),
         Some("initialize") => {
             let said = json!({"jsonrpc": "2.0", "id": body["id"], "result": {"protocolVersion": "2025-11-25"}});
@@ -74,7 +76,7 @@ fn answer(Asked { line, headers, body }: &Asked) -> String {
 }
 
 /// Serves each connection one answer, over TLS where there is a configuration for it.
-fn serve(tls: Option<Arc<ServerConfig>>) -> u16 {
+pub(super) fn serve(tls: Option<Arc<ServerConfig>>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
@@ -102,7 +104,7 @@ fn exchange(stream: &mut (impl Read + Write)) {
     }
 }
 
-fn tools(told: &Value) -> Vec<&str> {
+pub(super) fn tools(told: &Value) -> Vec<&str> {
     told["tools"].as_array().unwrap().iter().map(|tool| tool["tool"].as_str().unwrap()).collect()
 }
 
@@ -143,7 +145,7 @@ fn a_server_behind_an_address_is_asked_for_its_tools() {
 }
 
 /// A server's configuration for 127.0.0.1, and who signed it, as a file.
-fn certified(home: &Home) -> (Arc<ServerConfig>, std::path::PathBuf) {
+pub(super) fn certified(home: &Home) -> (Arc<ServerConfig>, std::path::PathBuf) {
     let key = rcgen::KeyPair::generate().unwrap();
     let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
     let certificate = params.self_signed(&key).unwrap();
