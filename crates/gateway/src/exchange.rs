@@ -52,7 +52,7 @@ pub(crate) async fn run(
                 // Who is slow, or one too many, is not listened to any longer.
                 Code::BodyTooSlow | Code::TooBusy => reply.hanging_up(),
                 _ => {
-                    body::drain(&mut body, &parts.headers, &gateway.limits).await;
+                    Box::pin(body::drain(&mut body, &parts.headers, &gateway.limits)).await;
                     reply
                 }
             }
@@ -94,7 +94,7 @@ async fn answer(
     let asked = Asked { headers: &parts.headers, path: parts.uri.path(), source };
     let caller = gateway.identify(asked, role).await?;
     if matches!(route.access, Access::Account(_)) && !matches!(source, Source::Control { .. }) {
-        return Err(gateway.not_by_token(&caller, route.path).await);
+        return Err(Box::pin(gateway.not_by_token(&caller, route.path)).await);
     }
     let query = Query::read(parts.uri.query(), route.query)?;
     let body = match route.request {

@@ -101,7 +101,7 @@ impl Gateway {
         if !caller.principal.has(role) {
             let message = format!("this needs the role `{role}`");
             let problem = Problem::new(Code::RoleMissing, message);
-            self.reject(Some(&caller), None, asked.path, asked.source, &problem).await;
+            Box::pin(self.reject(Some(&caller), None, asked.path, asked.source, &problem)).await;
             return Err(problem);
         }
         self.welcome(&caller).await?;
@@ -134,7 +134,7 @@ impl Gateway {
         if let (Some(issued), Some(token)) =
             (self.issued(), bearer.filter(|text| jwt::is_one(text)))
         {
-            return self.issued_to(&issued, token, asked).await;
+            return Box::pin(self.issued_to(&issued, token, asked)).await;
         }
         let presented = bearer.map(present_token);
         let (code, token) = match presented {
@@ -149,7 +149,7 @@ impl Gateway {
             },
         };
         let problem = Problem::from(code);
-        self.reject(None, token, asked.path, asked.source, &problem).await;
+        Box::pin(self.reject(None, token, asked.path, asked.source, &problem)).await;
         Err(problem)
     }
 
@@ -227,7 +227,8 @@ impl Gateway {
             code: None,
             reason: None,
         };
-        let recorded = self.record_auth(Action::AuthSuccess, caller.actor(), &detail).await;
+        let recorded = self.record_auth(Action::AuthSuccess, caller.actor(), &detail);
+        let recorded = Box::pin(recorded).await;
         if recorded.is_err() {
             self.auth.forget(credential, ip);
         }

@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use bakerst_guard::approval::{BookError, Claim};
-use bakerst_guard::{Answer, ApprovalNeed, Asked, Decision, Facts, Outcome, Permit, Policy, Query};
+use bakerst_guard::approval::{ApprovalRequest, BookError, Claim};
+use bakerst_guard::{Answer, ApprovalNeed, Asked, Decision, Outcome, Permit, Policy, Query};
 use bakerst_guard::{Refusal, Run, Step};
 use bakerst_model::{Actor, ApprovalId, Code, Digest, Escaped, Reason, Recorded, ToolCall};
 use tokio::time::Instant;
@@ -50,6 +50,14 @@ enum Heard {
     Person(ApprovalNeed),
 }
 
+/// What a person is asked.
+enum Question {
+    /// They were asked before.
+    Open(ApprovalId),
+    /// They are asked now.
+    New(ApprovalRequest),
+}
+
 impl Gateway {
     /// Decides about a call, records the decision, and only then says what it is.
     pub(crate) async fn decide(
@@ -73,22 +81,16 @@ impl Gateway {
             match self.heard(&mut run).await {
                 Heard::Done(decision) => decision,
                 Heard::Person(need) => {
-                    let id = match asking.approval {
-                        Some(id) => Ok(id),
+                    let question = match asking.approval {
+                        Some(id) => Question::Open(id),
                         None => {
                             let now = self.clock.now();
-                            let request = policy.approval_request(&call, &run, &need, now);
-                            let opened = self.open_approval(request, &actor).await?;
-                            opened.map(|approval| approval.id)
+                            Question::New(policy.approval_request(&call, &run, &need, now))
                         }
                     };
-                    if let (Ok(id), Some(awaits)) = (&id, asking.awaits) {
-                        awaits.get_or_init(|| *id);
-                    }
-                    let answer = match id {
-                        Ok(id) => self.hear(id, call.binding(), asking).await?,
-                        Err(error) => refused(None, &error),
-                    };
+                    // Rare, and so kept out of what every call carries with it.
+                    let answer = self.person(question, call.binding(), &actor, asking);
+                    let answer = Box::pin(answer).await?;
                     run.resume(answer)
                 }
             }
@@ -98,8 +100,7 @@ impl Gateway {
             // A person took their time, and the policy may be another by now.
             Some(id) => {
                 policy = self.policy();
-                let facts = self.facts(&policy, &call, asking).await?;
-                self.again(&policy, &call, facts, id).await
+                Box::pin(self.again(&policy, &call, asking, id)).await?
             }
             None => decision,
         };
@@ -123,13 +124,37 @@ impl Gateway {
         &self,
         policy: &Policy,
         call: &ToolCall,
-        facts: Facts,
+        asking: Asking<'_>,
         id: ApprovalId,
-    ) -> Decision {
+    ) -> Result<Decision, Problem> {
+        let facts = self.facts(policy, call, asking).await?;
         let mut run = policy.start(call, facts);
-        match self.heard(&mut run).await {
+        Ok(match self.heard(&mut run).await {
             Heard::Done(decision) => decision,
             Heard::Person(_) => run.resume(Answer::Granted(id)),
+        })
+    }
+
+    /// What a person says to a call of this binding.
+    async fn person(
+        &self,
+        question: Question,
+        binding: Digest,
+        actor: &Actor,
+        asking: Asking<'_>,
+    ) -> Result<Answer, Problem> {
+        let id = match question {
+            Question::Open(id) => Ok(id),
+            Question::New(request) => {
+                self.open_approval(request, actor).await?.map(|approval| approval.id)
+            }
+        };
+        if let (Ok(id), Some(awaits)) = (&id, asking.awaits) {
+            awaits.get_or_init(|| *id);
+        }
+        match id {
+            Ok(id) => self.hear(id, binding, asking).await,
+            Err(error) => Ok(refused(None, &error)),
         }
     }
 

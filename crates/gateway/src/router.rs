@@ -49,9 +49,9 @@ impl Doors {
         if let Err(problem) = self.check(source, &request) {
             if matches!(problem.code(), Code::HostNotOurs | Code::AccountWrong) {
                 let path = request.uri().path();
-                self.gateway.reject(None, None, path, source, &problem).await;
+                Box::pin(self.gateway.reject(None, None, path, source, &problem)).await;
             }
-            return turn_away(problem, None, request, &self.gateway).await;
+            return Box::pin(turn_away(problem, None, request, &self.gateway)).await;
         }
         match self.find(request.method(), request.uri().path()) {
             Found::Route(route) => {
@@ -60,13 +60,13 @@ impl Doors {
             Found::Methods(methods) => {
                 let message = format!("this path answers {methods} only");
                 let problem = Problem::new(Code::BadMethod, message);
-                turn_away(problem, Some(methods), request, &self.gateway).await
+                Box::pin(turn_away(problem, Some(methods), request, &self.gateway)).await
             }
             Found::Nothing => {
                 let path = Escaped(request.uri().path()).to_string();
                 let message = format!("there is nothing at `{}`", path.get(..100).unwrap_or(&path));
-                turn_away(Problem::new(Code::NoSuchPath, message), None, request, &self.gateway)
-                    .await
+                let problem = Problem::new(Code::NoSuchPath, message);
+                Box::pin(turn_away(problem, None, request, &self.gateway)).await
             }
         }
     }

@@ -352,7 +352,8 @@ impl Way {
         }
         let status = status_for_client(response.status());
         if is_stream(&response) {
-            return self.pass_events(response.into_body(), Some(awaited), &mut outlet).await;
+            let passed = self.pass_events(response.into_body(), Some(awaited), &mut outlet);
+            return Box::pin(passed).await;
         }
         let is_well = status.is_success();
         let body = tokio::select! {

@@ -324,7 +324,7 @@ impl Relay {
                 return why(&awaited.id);
             }
             if awaited.method == "tools/list" {
-                match self.screened(&mut value).await {
+                match Box::pin(self.screened(&mut value)).await {
                     Ok(hid) => changed |= hid,
                     Err(problem) => return failed(&awaited.id, &problem),
                 }
