@@ -8,10 +8,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::flow::Conversation;
+use crate::way::Way;
 use crate::{Mode, Policy};
 
 /// How much of what was found is quoted.
 const QUOTED_MAX: usize = 80;
+/// Room for the texts of most outputs.
+const TEXT_BYTES: usize = 512;
 
 /// What reads like instructions to the model in an output.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,9 +39,8 @@ impl Policy {
     #[must_use]
     pub fn instructions_in(&self, output: &Value) -> Option<Instructions> {
         let (mode, detector) = self.detector.as_ref()?;
-        let mut texts = Texts::default();
-        texts.gather(output, &mut String::new());
-        let assessment: Assessment = detector.assess(&texts.text);
+        let text = text_of(output);
+        let assessment: Assessment = detector.assess(&text);
         let monitored = *mode == Mode::Monitor;
         if let Some(why) = assessment.undecided.as_ref().filter(|_| !assessment.blocked) {
             // Nobody has cleared it, so it counts; a person may.
@@ -53,11 +55,11 @@ impl Policy {
         }
         let found = assessment.findings.first().filter(|_| assessment.blocked)?;
         Some(Instructions {
-            path: texts.path_at(found.span.start),
+            path: path_at(output, found.span.start),
             kind: found.kind.name(),
             rule: found.rule.clone(),
             score: assessment.score,
-            quoted: self.quoted(&texts.text, found.span.clone()),
+            quoted: self.quoted(&text, found.span.clone()),
             monitored,
         })
     }
@@ -100,50 +102,49 @@ impl Policy {
     }
 }
 
-/// The texts of an output in one piece, so that instructions which are spread over several fields
-/// are still read together, and where each begins.
-#[derive(Default)]
-struct Texts {
-    text: String,
-    places: Vec<(usize, String)>,
+/// The texts of an output in one piece, a line each, so that instructions which are spread over
+/// several fields are still read together.
+fn text_of(output: &Value) -> String {
+    let mut all = String::with_capacity(TEXT_BYTES);
+    each_text(output, &mut Way::default(), &mut |_, text| {
+        all.push_str(text);
+        all.push('\n');
+    });
+    all
 }
 
-impl Texts {
-    fn gather(&mut self, value: &Value, at: &mut String) {
-        let length = at.len();
-        match value {
-            Value::String(text) => self.push(text, at),
-            Value::Array(items) => {
-                for (place, item) in items.iter().enumerate() {
-                    at.push('/');
-                    at.push_str(&place.to_string());
-                    self.gather(item, at);
-                    at.truncate(length);
-                }
-            }
-            Value::Object(fields) => {
-                for (name, field) in fields {
-                    at.push('/');
-                    at.push_str(&name.replace('~', "~0").replace('/', "~1"));
-                    self.push(name, at);
-                    self.gather(field, at);
-                    at.truncate(length);
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+/// Where in an output the text stands that has this place in all of them together.
+fn path_at(output: &Value, place: usize) -> String {
+    let (mut path, mut start) = (String::new(), 0);
+    each_text(output, &mut Way::default(), &mut |way, text| {
+        if start <= place {
+            way.as_str().clone_into(&mut path);
         }
-    }
+        start += text.len() + 1;
+    });
+    path
+}
 
-    fn push(&mut self, text: &str, at: &str) {
-        self.places.push((self.text.len(), at.to_owned()));
-        self.text.push_str(text);
-        self.text.push('\n');
-    }
-
-    fn path_at(&self, at: usize) -> String {
-        let after = self.places.partition_point(|(start, _)| *start <= at);
-        let place = after.checked_sub(1).and_then(|place| self.places.get(place));
-        place.map(|(_, path)| path.clone()).unwrap_or_default()
+/// Every text of an output and every name of a field, with the way to it.
+fn each_text(value: &Value, way: &mut Way, see: &mut impl FnMut(&Way, &str)) {
+    match value {
+        Value::String(text) => see(way, text),
+        Value::Array(items) => {
+            for (place, item) in items.iter().enumerate() {
+                let from = way.enter_place(place);
+                each_text(item, way, see);
+                way.back(from);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                let from = way.enter(name);
+                see(way, name);
+                each_text(field, way, see);
+                way.back(from);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

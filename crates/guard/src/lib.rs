@@ -35,6 +35,7 @@ mod sanitize;
 mod subject;
 pub mod verbs;
 mod visible;
+mod way;
 
 pub use chain::{Answer, ApprovalNeed, Chain, Decision, Query, Run, Step, Word};
 pub use command::CommandPlace;

@@ -4,6 +4,7 @@ mod names;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use bakerst_detect::redact::{Action, Kind, Pseudonyms, Redaction, Redactor};
 use bakerst_model::{Code, Reason, ToolName};
@@ -11,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::Mode;
+use crate::way::Way;
 
 pub use names::NameBook;
 
@@ -95,15 +97,17 @@ impl Sanitizer {
 pub(crate) struct Cleaner<'r> {
     redactor: &'r Redactor,
     names: Option<&'r mut Pseudonyms>,
-    path: String,
+    way: Way,
+    /// Where a value is written out with its name.
+    field: String,
     pub(crate) findings: Vec<OutputFinding>,
     blocked: BTreeSet<Kind>,
 }
 
 impl<'r> Cleaner<'r> {
     pub(crate) fn new(redactor: &'r Redactor, names: Option<&'r mut Pseudonyms>) -> Self {
-        let (path, findings, blocked) = (String::new(), Vec::new(), BTreeSet::new());
-        Self { redactor, names, path, findings, blocked }
+        let (way, field) = (Way::default(), String::new());
+        Self { redactor, names, way, field, findings: Vec::new(), blocked: BTreeSet::new() }
     }
 
     pub(crate) fn clean(&mut self, value: &mut Value) {
@@ -126,38 +130,63 @@ impl<'r> Cleaner<'r> {
             }
             Value::Array(items) => {
                 for (place, item) in items.iter_mut().enumerate() {
-                    let length = self.step(&place.to_string());
+                    let from = self.way.enter_place(place);
                     self.value(item, name);
-                    self.path.truncate(length);
+                    self.way.back(from);
                 }
             }
-            Value::Object(fields) => *fields = self.fields(std::mem::take(fields)),
+            Value::Object(fields) => self.fields(fields),
             Value::Null | Value::Bool(_) => {}
         }
     }
 
-    fn fields(&mut self, fields: Map<String, Value>) -> Map<String, Value> {
-        let mut clean = Map::new();
-        for (key, mut field) in fields {
-            let mut name = self.text(&key, "").unwrap_or_else(|| key.clone());
+    fn fields(&mut self, fields: &mut Map<String, Value>) {
+        // Hardly any key is changed, and those before the first one stay where they are.
+        let mut changed = None;
+        for (place, (key, field)) in fields.iter_mut().enumerate() {
+            match self.text(key, "") {
+                None => self.field(key, key, field),
+                Some(name) => {
+                    changed = Some((place, name));
+                    break;
+                }
+            }
+        }
+        if let Some((place, name)) = changed {
+            *fields = self.rest(std::mem::take(fields), place, name);
+        }
+    }
+
+    /// The fields anew, from one on whose key has become `name`; those before it are done.
+    fn rest(
+        &mut self,
+        fields: Map<String, Value>,
+        from: usize,
+        name: String,
+    ) -> Map<String, Value> {
+        let (mut clean, mut first) = (Map::new(), Some(name));
+        for (place, (key, mut field)) in fields.into_iter().enumerate() {
+            if place < from {
+                clean.insert(key, field);
+                continue;
+            }
+            let name = first.take().or_else(|| self.text(&key, ""));
+            let mut name = name.unwrap_or_else(|| key.clone());
             // Two keys that were secrets must not become one field.
             while clean.contains_key(&name) {
                 name.push('\'');
             }
-            let length = self.step(&name.replace('~', "~0").replace('/', "~1"));
-            self.value(&mut field, &key);
-            self.path.truncate(length);
+            self.field(&key, &name, &mut field);
             clean.insert(name, field);
         }
         clean
     }
 
-    /// Goes one step down, and says where it was.
-    fn step(&mut self, name: &str) -> usize {
-        let length = self.path.len();
-        self.path.push('/');
-        self.path.push_str(name);
-        length
+    /// One field, whose key may have another name by now.
+    fn field(&mut self, key: &str, name: &str, field: &mut Value) {
+        let from = self.way.enter(name);
+        self.value(field, key);
+        self.way.back(from);
     }
 
     /// A text without what the rules find in it, if that changes it.
@@ -174,25 +203,34 @@ impl<'r> Cleaner<'r> {
 
     /// The same, read as the value of a field of that name; none where it cannot be read so.
     fn named_text(&mut self, text: &str, name: &str) -> Option<Option<String>> {
-        let quote = ['"', '\'', '`'].into_iter().find(|quote| !text.contains(*quote))?;
         if name.is_empty() || text.len() > NAMED_BYTES_MAX {
             return None;
         }
+        let quote = ["\"", "'", "`"].into_iter().find(|quote| !text.contains(*quote))?;
         let from = name.ceil_char_boundary(name.len().saturating_sub(NAME_BYTES_MAX));
         let name = name.get(from..)?;
-        let field = format!("{quote}{name}{quote}: {quote}{text}{quote}");
-        let (start, end) = (name.len() + 5, name.len() + 5 + text.len());
-        let redaction = self.redact(&field);
+        let mut field = std::mem::take(&mut self.field);
+        field.clear();
+        field.extend([quote, name, quote, ": ", quote, text, quote]);
+        let start = name.len() + 5;
+        let clean = self.field_text(&field, start..start + text.len(), quote);
+        self.field = field;
+        clean
+    }
+
+    /// A value without what the rules find in it, where it stands behind its name.
+    fn field_text(&mut self, field: &str, at: Range<usize>, quote: &str) -> Option<Option<String>> {
+        let redaction = self.redact(field);
         // Keys are read by themselves; what reaches from one into its value is left to that.
-        if redaction.findings.first().is_some_and(|found| found.span.start < start) {
+        if redaction.findings.first().is_some_and(|found| found.span.start < at.start) {
             return None;
         }
         self.note(&redaction);
         let clean = match &redaction.text {
             Cow::Borrowed(_) => return Some(None),
-            Cow::Owned(clean) => clean.get(start..).unwrap_or_default(),
+            Cow::Owned(clean) => clean.get(at.start..).unwrap_or_default(),
         };
-        let ends_inside = redaction.findings.last().is_none_or(|found| found.span.end <= end);
+        let ends_inside = redaction.findings.last().is_none_or(|found| found.span.end <= at.end);
         let clean = if ends_inside { clean.strip_suffix(quote).unwrap_or(clean) } else { clean };
         Some(Some(clean.to_owned()))
     }
@@ -212,7 +250,8 @@ impl<'r> Cleaner<'r> {
                 Action::Block => Fate::Blocked,
             };
             self.blocked.extend(found.kind.filter(|_| fate == Fate::Blocked));
-            let (path, placeholder) = (self.path.clone(), found.placeholder.clone());
+            let path = self.way.as_str().to_owned();
+            let placeholder = found.placeholder.clone();
             self.findings.push(OutputFinding { path, placeholder, fate });
         }
     }

@@ -1,7 +1,5 @@
 //! What a conversation has heard, in bounded room.
 
-use std::borrow::Cow;
-
 use bakerst_model::ToolName;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -229,19 +227,29 @@ impl Conversation {
     }
 
     fn hear_untrusted(&mut self, tool: &ToolName, output: &Value) {
-        let mut learnt = Vec::new();
-        all_texts(output, &mut |text| learnt.extend(pieces::learnt(&self.key, text)));
-        self.summary.untrusted |= !learnt.is_empty();
-        for piece in &learnt {
-            if let Some(segment) = self.untrusted.insert(*piece)
-                && self.unkept.segments.last() != Some(&segment)
-            {
-                self.unkept.segments.push(segment);
-            }
-        }
+        let Self { key, summary, untrusted, origins, unkept, .. } = self;
+        // Most outputs bring nothing new.
+        let (mut some, mut lacking) = (false, Vec::new());
+        all_texts(output, &mut |text| {
+            pieces::each_learnt(key, text, |piece| {
+                some = true;
+                if let Some(segment) = untrusted.insert(piece)
+                    && unkept.segments.last() != Some(&segment)
+                {
+                    unkept.segments.push(segment);
+                }
+                if origins.lacks(piece) {
+                    lacking.push(piece);
+                }
+            });
+        });
+        summary.untrusted |= some;
+        summary.filter_full = untrusted.is_full();
         let tool = self.place_of(tool);
-        self.unkept.origins |= self.origins.learn(learnt.into_iter(), tool);
-        self.summary.filter_full = self.untrusted.is_full();
+        if !lacking.is_empty() {
+            self.origins.learn(&lacking, tool);
+            self.unkept.origins = true;
+        }
     }
 
     /// A tool that repeats what it was given does not vouch for it.
@@ -331,16 +339,18 @@ impl Conversation {
         if is_unclear(text) {
             return (Origin::Unclear, 0, None);
         }
-        let words = Words::of(text);
-        if knows(&self.user, &words, &self.key) {
+        // Where nobody who is trusted has said anything, no word of it is theirs.
+        let trusts = !self.user.is_empty() || !self.trusted.is_empty();
+        let words = trusts.then(|| Words::of(text));
+        if words.as_ref().is_some_and(|words| knows(&self.user, words, &self.key)) {
             return (Origin::User, 0, None);
         }
-        if knows(&self.trusted, &words, &self.key) {
+        if words.as_ref().is_some_and(|words| knows(&self.trusted, words, &self.key)) {
             return (Origin::Trusted, 0, None);
         }
         let (copied, tool) = self.copied(text);
         let origin = match copied {
-            _ if self.has_each_word(&words) => Origin::Pieced,
+            _ if words.is_some_and(|words| self.has_each_word(&words)) => Origin::Pieced,
             COPIED.. => Origin::Untrusted,
             _ => Origin::Own,
         };
@@ -354,13 +364,15 @@ impl Conversation {
         if self.untrusted.is_empty() {
             return most;
         }
-        for reading in pieces::readings(text) {
-            let squeezed = pieces::squeezed(&reading);
-            let mut all = 0;
-            let found: Vec<u64> = pieces::pieces(&self.key, &squeezed)
-                .inspect(|_| all += 1)
-                .filter(|piece| self.untrusted.contains(*piece))
-                .collect();
+        let (plain, hidden) = pieces::readings(text);
+        for reading in std::iter::once(&*plain).chain(hidden.iter().map(String::as_str)) {
+            let (mut all, mut found) = (0, Vec::new());
+            pieces::each_piece(&self.key, &pieces::squeezed(reading), |piece| {
+                all += 1;
+                if self.untrusted.contains(piece) {
+                    found.push(piece);
+                }
+            });
             let share = u8::try_from(found.len() * 100 / all.max(1)).unwrap_or(100);
             if share > most.0 {
                 most = (share, self.origins.most(found.into_iter()));
@@ -372,9 +384,6 @@ impl Conversation {
     /// Whether the user and trusted tools wrote every word, though not in this order. Words of one
     /// or two letters do not count, and must not make up much of it.
     fn has_each_word(&self, words: &Words) -> bool {
-        if self.user.is_empty() && self.trusted.is_empty() {
-            return false;
-        }
         let (mut whole, mut told) = (0, 0);
         for (word, digest) in words.singles(&self.key) {
             let letters = word.chars().filter(|c| c.is_alphanumeric()).count();
@@ -509,8 +518,11 @@ fn knows(known: &Known, words: &Words, key: &FlowKey) -> bool {
 /// Whether a value is too short to tell, or one of few: a small number, a date, a time.
 fn is_unclear(text: &str) -> bool {
     let text = text.trim();
-    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
-    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let letters = match text.is_ascii() {
+        true => text.bytes().filter(u8::is_ascii_alphabetic).count(),
+        false => text.chars().filter(|c| c.is_alphabetic()).count(),
+    };
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let number = text.parse::<f64>().is_ok() && (digits < 6 || text.contains('.'));
     letters + digits < pieces::WORD_BYTES_MIN
         || (letters == 0 && digits < 5)
@@ -544,18 +556,14 @@ fn is_date(text: &str) -> bool {
 
 /// Every text in an output, the names of its fields too.
 fn all_texts(value: &Value, see: &mut impl FnMut(&str)) {
-    if let Value::Object(fields) = value {
-        fields.keys().for_each(|name| see(name));
-    }
     match value {
-        Value::Array(items) => items.iter().for_each(|item| all_texts(item, see)),
-        Value::Object(fields) => fields.values().for_each(|field| all_texts(field, see)),
         Value::Null | Value::Bool(_) => {}
-        value => {
-            walk::texts(value, &mut |_, text: Cow<'_, str>| {
-                see(&text);
-                true
-            });
+        Value::String(text) => see(text),
+        Value::Number(number) => see(&number.to_string()),
+        Value::Array(items) => items.iter().for_each(|item| all_texts(item, see)),
+        Value::Object(fields) => {
+            fields.keys().for_each(|name| see(name));
+            fields.values().for_each(|field| all_texts(field, see));
         }
     }
 }

@@ -76,6 +76,14 @@ impl FlowFacts {
             .take(RECORDED_MAX)
             .cloned()
             .collect();
-        Self { cut: self.cut || kept.len() < self.arguments.len(), arguments: kept, ..self.clone() }
+        Self {
+            prompt: self.prompt,
+            untrusted: self.untrusted,
+            private: self.private,
+            instructions: self.instructions.clone(),
+            full: self.full,
+            cut: self.cut || kept.len() < self.arguments.len(),
+            arguments: kept,
+        }
     }
 }

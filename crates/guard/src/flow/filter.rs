@@ -3,7 +3,8 @@
 
 use super::conversation::Unreadable;
 
-/// How large each segment is, in words of 64 bits. A conversation begins small and ends at 2 MiB.
+/// How large each segment is, in words of 64 bits: a power of two each. A conversation begins small
+/// and ends at 2 MiB.
 const SEGMENT_WORDS: [usize; 10] =
     [1 << 11, 1 << 13, 1 << 14, 1 << 15, 1 << 15, 1 << 15, 1 << 15, 1 << 15, 1 << 15, 1 << 15];
 /// How many bits stand for a piece.
@@ -33,10 +34,11 @@ impl Segment {
     fn bits(&self, digest: u64) -> impl Iterator<Item = (usize, u64)> + use<> {
         // Two halves give any number of independent bits.
         let (first, step) = (digest, digest.rotate_left(32) | 1);
-        let words = self.words.len() as u64;
+        // A remainder by a power of two, which a processor takes without a division.
+        let last = self.words.len() as u64 - 1;
         (0..PROBES).map(move |probe| {
             let bit = first.wrapping_add(step.wrapping_mul(u64::from(probe))) >> 7;
-            (usize::try_from((bit >> 6) % words).unwrap_or_default(), 1 << (bit & 63))
+            (usize::try_from((bit >> 6) & last).unwrap_or_default(), 1 << (bit & 63))
         })
     }
 

@@ -5,16 +5,27 @@ use std::hash::Hasher as _;
 
 use siphasher::sip::SipHasher13;
 
+use super::pieces::PIECE_BYTES;
+
 /// A secret of this installation. Without it nobody can tell which values share a digest, so nobody
 /// can write an output that makes another value look known.
+///
+/// It is kept as a hasher that has taken in the key and nothing else.
 #[derive(Clone)]
-pub struct FlowKey([u8; 16]);
+pub struct FlowKey(SipHasher13);
 
 impl FlowKey {
     /// A key from bytes that were drawn at random.
     #[must_use]
     pub fn new(bytes: [u8; 16]) -> Self {
-        Self(bytes)
+        Self(SipHasher13::new_with_key(&bytes))
+    }
+
+    /// The digest of a piece of the usual length: the same as of its bytes in a row, without what
+    /// it takes to find out how many there are.
+    #[inline]
+    pub(super) fn digest_piece(&self, [a, b, c, d, e, f]: [u8; PIECE_BYTES]) -> u64 {
+        self.0.hash(&[Purpose::Piece as u8, a, b, c, d, e, f])
     }
 
     /// The digest of `bytes`; what is digested for one purpose never matches another.
@@ -28,7 +39,7 @@ impl FlowKey {
         purpose: Purpose,
         parts: impl IntoIterator<Item = &'b [u8]>,
     ) -> u64 {
-        let mut hasher = SipHasher13::new_with_key(&self.0);
+        let mut hasher = self.0;
         hasher.write_u8(purpose as u8);
         parts.into_iter().for_each(|part| hasher.write(part));
         hasher.finish()
@@ -51,5 +62,19 @@ pub(super) enum Purpose {
 impl fmt::Debug for FlowKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FlowKey(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_those_that_books_hold() {
+        let key = FlowKey::new(*b"0123456789abcdef");
+        assert_eq!(key.digest(Purpose::Piece, b"pieces"), key.digest_piece(*b"pieces"));
+        let digests = [(Purpose::Words, &b"words"[..]), (Purpose::Piece, b"pieces")];
+        let digests = digests.map(|(purpose, bytes)| key.digest(purpose, bytes));
+        assert_eq!(digests, [0xbea4_1241_e298_97b6, 0x5204_95f9_93c1_bd92]);
     }
 }

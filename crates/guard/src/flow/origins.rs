@@ -13,19 +13,17 @@ pub(super) struct Origins {
 }
 
 impl Origins {
-    /// Keeps where these pieces came from, unless an earlier output brought them; says whether there
-    /// was any.
-    pub(super) fn learn(&mut self, digests: impl Iterator<Item = u64>, tool: u16) -> bool {
-        let mut new: Vec<(u32, u16)> = digests
-            .filter(|digest| digest.trailing_zeros() >= self.zeros)
-            .map(|digest| (short(digest), tool))
-            .collect();
+    /// Whether a piece is one to be kept, and was in no output that was learnt.
+    pub(super) fn lacks(&self, digest: u64) -> bool {
+        digest.trailing_zeros() >= self.zeros && self.tool_of(short(digest)).is_none()
+    }
+
+    /// Keeps where the pieces came from that it lacks.
+    pub(super) fn learn(&mut self, lacking: &[u64], tool: u16) {
+        let mut new: Vec<(u32, u16)> =
+            lacking.iter().map(|digest| (short(*digest), tool)).collect();
         new.sort_unstable();
         new.dedup();
-        new.retain(|(digest, _)| self.tool_of(*digest).is_none());
-        if new.is_empty() {
-            return false;
-        }
         self.entries.extend(new);
         self.entries.sort_unstable();
         while self.entries.len() > ENTRIES_MAX {
@@ -34,7 +32,6 @@ impl Origins {
             self.entries.retain(|(digest, _)| digest.trailing_zeros() >= zeros);
         }
         self.entries.shrink_to(ENTRIES_MAX);
-        true
     }
 
     /// The tool that most of these pieces came from.

@@ -20,28 +20,29 @@ const READINGS_MAX: usize = 16;
 /// games with letters, such as writing backwards, are looked for where a text is spaced out.
 const HINTS: Hints = Hints { long_runs: 1, numbers: 6, singles: 0, leet: 0, reversed: 0, rot13: 0 };
 
-/// A text, and what it says once each encoding is undone.
-pub(super) fn readings(text: &str) -> Vec<String> {
+/// A text without disguise, and what else it says once each encoding is undone.
+pub(super) fn readings(text: &str) -> (Cow<'_, str>, Vec<String>) {
     let text = folded(text);
-    let mut readings = vec![text.clone().into_owned()];
-    readings.extend(unescaped(&text));
-    let (mut from, mut depth) = (0, 0);
-    while depth < DEPTH_MAX && from < readings.len() {
-        let layer: Vec<String> = readings
-            .iter()
-            .skip(from)
-            .flat_map(|reading| decodings(reading, &HINTS))
-            .map(|layered| folded(layered.text()).into_owned())
-            .collect();
-        from = readings.len();
-        for reading in layer {
-            if readings.len() < READINGS_MAX && !readings.contains(&reading) {
-                readings.push(reading);
+    let mut hidden: Vec<String> = unescaped(&text).into_iter().collect();
+    let (mut layer, mut from) = (decoded(&text), 0);
+    for _ in 0..DEPTH_MAX {
+        layer.extend(hidden.iter().skip(from).flat_map(|reading| decoded(reading)));
+        from = hidden.len();
+        for reading in std::mem::take(&mut layer) {
+            // The text itself is one of them.
+            let has_room = hidden.len() + 1 < READINGS_MAX;
+            if has_room && reading != *text && !hidden.contains(&reading) {
+                hidden.push(reading);
             }
         }
-        depth += 1;
     }
-    readings
+    (text, hidden)
+}
+
+/// What a text says with one encoding undone.
+fn decoded(text: &str) -> Vec<String> {
+    let layers = decodings(text, &HINTS).into_iter();
+    layers.map(|layered| folded(layered.text()).into_owned()).collect()
 }
 
 /// The text with every escape of an address or a page read, be it only one: an address may hide
@@ -88,8 +89,17 @@ fn folded(text: &str) -> Cow<'_, str> {
 /// A text without spacing, signs and case.
 pub(super) fn squeezed(text: &str) -> String {
     if text.is_ascii() {
-        let letters = text.bytes().filter(u8::is_ascii_alphanumeric);
-        return letters.map(|letter| char::from(letter.to_ascii_lowercase())).collect();
+        let mut letters = vec![0; text.len()];
+        let mut length = 0;
+        for byte in text.bytes() {
+            // Without a branch: where a word ends is hard to foresee.
+            if let Some(slot) = letters.get_mut(length) {
+                *slot = byte.to_ascii_lowercase();
+                length += usize::from(byte.is_ascii_alphanumeric());
+            }
+        }
+        letters.truncate(length);
+        return String::from_utf8(letters).unwrap_or_default();
     }
     let letters = text.chars().filter(|c| c.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()
@@ -100,25 +110,34 @@ pub(super) fn fills_a_piece(text: &str) -> bool {
     text.chars().filter(|c| c.is_alphanumeric()).take(PIECE_BYTES).count() == PIECE_BYTES
 }
 
-/// Every piece of a squeezed text. One that is shorter than a piece is a piece itself.
-pub(super) fn pieces<'t>(key: &'t FlowKey, squeezed: &'t str) -> impl Iterator<Item = u64> + 't {
+/// Hands on every piece of a squeezed text. One that is shorter than a piece is a piece itself.
+pub(super) fn each_piece(key: &FlowKey, squeezed: &str, mut see: impl FnMut(u64)) {
     let bytes = squeezed.as_bytes();
-    let short = (WORD_BYTES_MIN..PIECE_BYTES).contains(&bytes.len()).then_some(bytes);
-    let pieces = bytes.windows(PIECE_BYTES).chain(short);
-    pieces.map(|piece| key.digest(Purpose::Piece, piece))
+    bytes.array_windows().for_each(|piece| see(key.digest_piece(*piece)));
+    if (WORD_BYTES_MIN..PIECE_BYTES).contains(&bytes.len()) {
+        see(key.digest(Purpose::Piece, bytes));
+    }
 }
 
-/// Every piece by which a text can be found again, and each of its short words.
-pub(super) fn learnt(key: &FlowKey, text: &str) -> Vec<u64> {
-    let mut learnt = Vec::with_capacity(text.len());
-    for reading in readings(text) {
-        let whole = squeezed(&reading);
-        learnt.extend(pieces(key, &whole));
-        for word in reading.split(|c: char| !c.is_alphanumeric()) {
-            if (WORD_BYTES_MIN..PIECE_BYTES).contains(&word.len()) {
-                learnt.extend(pieces(key, &word.to_lowercase()));
-            }
-        }
+/// Hands on every piece by which a text can be found again, and each of its short words.
+pub(super) fn each_learnt(key: &FlowKey, text: &str, mut see: impl FnMut(u64)) {
+    let (plain, hidden) = readings(text);
+    for reading in std::iter::once(&*plain).chain(hidden.iter().map(String::as_str)) {
+        each_piece(key, &squeezed(reading), &mut see);
+        each_short_word(key, reading, &mut see);
     }
-    learnt
+}
+
+fn each_short_word(key: &FlowKey, text: &str, mut see: impl FnMut(u64)) {
+    let is_short = |length: usize| (WORD_BYTES_MIN..PIECE_BYTES).contains(&length);
+    if !text.is_ascii() {
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| is_short(word.len()));
+        return words.for_each(|word| each_piece(key, &word.to_lowercase(), &mut see));
+    }
+    let words = text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric());
+    for word in words.filter(|word| is_short(word.len())) {
+        let mut letters = [0; PIECE_BYTES];
+        letters.iter_mut().zip(word).for_each(|(to, from)| *to = from.to_ascii_lowercase());
+        see(key.digest(Purpose::Piece, letters.get(..word.len()).unwrap_or_default()));
+    }
 }

@@ -296,13 +296,21 @@ fn is_mail(value: &str) -> bool {
 
 /// Two letters of a country, two digits, and at least ten more letters and digits.
 fn is_account(value: &str) -> bool {
-    let plain: Vec<u8> = value.bytes().filter(|b| !matches!(b, b' ' | b'-')).collect();
-    let Some((head, rest)) = plain.split_first_chunk::<4>() else { return false };
-    let [a, b, c, d] = head;
-    let country = a.is_ascii_alphabetic() && b.is_ascii_alphabetic();
-    let digits = rest.iter().filter(|b| b.is_ascii_digit()).count();
-    let all = rest.iter().all(u8::is_ascii_alphanumeric);
-    country && c.is_ascii_digit() && d.is_ascii_digit() && rest.len() >= 10 && all && digits >= 4
+    let mut plain = value.bytes().filter(|b| !matches!(b, b' ' | b'-'));
+    let mut starts = |with: fn(&u8) -> bool| plain.next().is_some_and(|b| with(&b));
+    let country = starts(u8::is_ascii_alphabetic) && starts(u8::is_ascii_alphabetic);
+    if !(country && starts(u8::is_ascii_digit) && starts(u8::is_ascii_digit)) {
+        return false;
+    }
+    let (mut all, mut digits) = (0, 0);
+    for byte in plain {
+        if !byte.is_ascii_alphanumeric() {
+            return false;
+        }
+        all += 1;
+        digits += usize::from(byte.is_ascii_digit());
+    }
+    all >= 10 && digits >= 4
 }
 
 #[cfg(test)]

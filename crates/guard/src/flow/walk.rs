@@ -5,31 +5,32 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use crate::way::Way;
+
 /// Calls `see` with the pointer and text of every value that can come from somewhere: texts, and
 /// numbers as they are written. It ends when `see` says `false`.
 pub(super) fn texts(value: &Value, see: &mut impl FnMut(&str, Cow<'_, str>) -> bool) -> bool {
-    walk(value, &mut String::new(), see)
+    walk(value, &mut Way::default(), see)
 }
 
-fn walk(value: &Value, at: &mut String, see: &mut impl FnMut(&str, Cow<'_, str>) -> bool) -> bool {
-    let length = at.len();
-    let mut below = |at: &mut String, step: &str, value: &Value| {
-        at.push('/');
-        at.push_str(step);
-        let goes_on = walk(value, at, see);
-        at.truncate(length);
+fn walk(value: &Value, way: &mut Way, see: &mut impl FnMut(&str, Cow<'_, str>) -> bool) -> bool {
+    let mut below = |way: &mut Way, from: usize, value: &Value| {
+        let goes_on = walk(value, way, see);
+        way.back(from);
         goes_on
     };
     match value {
         Value::Null | Value::Bool(_) => true,
-        Value::String(text) => see(at, Cow::Borrowed(text)),
-        Value::Number(number) => see(at, Cow::Owned(number.to_string())),
-        Value::Array(items) => {
-            items.iter().enumerate().all(|(place, item)| below(at, &place.to_string(), item))
-        }
-        Value::Object(fields) => fields
-            .iter()
-            .all(|(name, field)| below(at, &name.replace('~', "~0").replace('/', "~1"), field)),
+        Value::String(text) => see(way.as_str(), Cow::Borrowed(text)),
+        Value::Number(number) => see(way.as_str(), Cow::Owned(number.to_string())),
+        Value::Array(items) => items.iter().enumerate().all(|(place, item)| {
+            let from = way.enter_place(place);
+            below(way, from, item)
+        }),
+        Value::Object(fields) => fields.iter().all(|(name, field)| {
+            let from = way.enter(name);
+            below(way, from, field)
+        }),
     }
 }
 
@@ -54,12 +55,20 @@ pub(super) fn links(text: &str) -> impl Iterator<Item = Range<usize>> {
         c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '(' | ')' | '[' | ']' | '|')
     };
     let mut at = 0;
+    // Most texts hold none, which is soon told.
+    let text = if may_hold_links(text) { text } else { "" };
     text.split(ends).filter_map(move |chunk| {
         let start = at;
         at += chunk.len() + text.get(at + chunk.len()..)?.chars().next().map_or(0, char::len_utf8);
         let word = chunk.trim_end_matches(['.', ',', ';', ':', '!', '?']);
         is_link(word).then_some(start..start + word.len())
     })
+}
+
+/// Whether any word of a text may be an address on the web.
+fn may_hold_links(text: &str) -> bool {
+    let mut signs = text.as_bytes().array_windows::<3>();
+    signs.any(|sign| sign == b"://" || sign.eq_ignore_ascii_case(b"www"))
 }
 
 /// Whether a word is an address on the web.

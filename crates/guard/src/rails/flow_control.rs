@@ -87,6 +87,10 @@ impl FlowControl {
     }
 
     fn judge(&self, tool: &Tool, flow: &FlowFacts, input: &Value) -> Vec<(Reaction, Reason)> {
+        // A tool that only reads can but carry out what is private, to where others have said.
+        if !tool.labels.sensitive && !(flow.private && flow.untrusted) {
+            return Vec::new();
+        }
         let arguments: Vec<Argument<'_>> =
             flow.arguments.iter().filter_map(|fact| Argument::of(fact, tool, input)).collect();
         if !tool.labels.sensitive {
