@@ -5,10 +5,12 @@
 use std::sync::Arc;
 
 use bakerst_guard::document::Node;
+use bakerst_guard::flow::{Conversation, FlowKey};
 use bakerst_guard::{Check, Decision, Facts, Guardrail, Passthrough, Policy, PolicySource};
 use bakerst_guard::{Registry, Step, Subject, Undecided};
 use bakerst_model::{AgentId, ConversationId, Limits, ToolCall, ToolName, Untrusted};
 use divan::{AllocProfiler, Bencher, black_box};
+use serde_json::{Value, json};
 
 #[global_allocator]
 static ALLOC: AllocProfiler = AllocProfiler::system();
@@ -103,6 +105,37 @@ struct Approves;
 impl Guardrail for Approves {
     fn check(&self, _: &Subject<'_>) -> Result<Check, Undecided> {
         Ok(Check::Approve)
+    }
+}
+
+/// What a short call costs around the chain: where its values come from, and what it brought back.
+#[divan::bench(args = ["trace", "hear", "hear_new", "instructions", "sanitise"])]
+fn short_call(bencher: Bencher<'_, '_>, step: &str) {
+    let (policy, call) = (policy(), call(&input(200)));
+    let answer = |text: &str| json!({ "content": [{ "type": "text", "text": text }] });
+    let output = answer("Tokyo is at UTC+9 all year round and knows no summer time.");
+    let mut heard = Conversation::new(FlowKey::new([7; 16]));
+    let labels = policy.labels(&call.tool);
+    let hear = |heard: &mut Conversation, output: &Value| {
+        heard.hear_output(&call.tool, labels, call.input.expose(), output, None);
+    };
+    hear(&mut heard, &output);
+    heard.take_changes();
+    match step {
+        "trace" => bencher.bench_local(|| heard.trace(black_box(call.input.expose()))),
+        "hear" => bencher.bench_local(|| hear(&mut heard, black_box(&output))),
+        "hear_new" => {
+            let mut number = 0_u32;
+            let next = || {
+                number += 1;
+                answer(&format!("It is {number} past noon in Tokyo, and no summer time."))
+            };
+            bencher.with_inputs(next).bench_local_refs(|output| hear(&mut heard, output));
+        }
+        "instructions" => bencher.bench_local(|| policy.instructions_in(black_box(&output))),
+        _ => bencher
+            .with_inputs(|| output.clone())
+            .bench_local_values(|output| policy.sanitize(&call.tool, output, None)),
     }
 }
 

@@ -18,6 +18,7 @@ mod filter;
 mod key;
 mod known;
 mod labels;
+mod lately;
 mod origins;
 mod pieces;
 pub(crate) mod role;

@@ -27,6 +27,8 @@ pub(super) fn ansi(text: &str) -> Option<Layered> {
 
 /// Comments inside a word are taken out; those between words are read where they stand.
 pub(super) fn comments_in_words(text: &str) -> Option<Layered> {
+    // Looking for one letter takes less than making ready to look for four.
+    memchr::memchr(b'<', text.as_bytes())?;
     memchr::memmem::find(text.as_bytes(), b"<!--")?;
     let inside = |rest: &str, before: Option<char>| {
         let len = comment_len(rest)?;

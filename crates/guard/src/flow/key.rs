@@ -4,28 +4,32 @@ use std::fmt;
 use std::hash::Hasher as _;
 
 use siphasher::sip::SipHasher13;
+use siphasher::sip128::{self, Hasher128 as _};
 
 use super::pieces::PIECE_BYTES;
 
 /// A secret of this installation. Without it nobody can tell which values share a digest, so nobody
 /// can write an output that makes another value look known.
-///
-/// It is kept as a hasher that has taken in the key and nothing else.
 #[derive(Clone)]
-pub struct FlowKey(SipHasher13);
+pub struct FlowKey(u64, u64);
 
 impl FlowKey {
     /// A key from bytes that were drawn at random.
     #[must_use]
     pub fn new(bytes: [u8; 16]) -> Self {
-        Self(SipHasher13::new_with_key(&bytes))
+        let (first, second) = SipHasher13::new_with_key(&bytes).keys();
+        Self(first, second)
     }
 
-    /// The digest of a piece of the usual length: the same as of its bytes in a row, without what
-    /// it takes to find out how many there are.
+    /// The digest of a piece of the usual length, which is that of its bytes: written as numbers of
+    /// known length, they take no loop, and most of what is heard are such pieces.
     #[inline]
     pub(super) fn digest_piece(&self, [a, b, c, d, e, f]: [u8; PIECE_BYTES]) -> u64 {
-        self.0.hash(&[Purpose::Piece as u8, a, b, c, d, e, f])
+        let mut hasher = SipHasher13::new_with_keys(self.0, self.1);
+        hasher.write_u8(Purpose::Piece as u8);
+        hasher.write_u32(u32::from_ne_bytes([a, b, c, d]));
+        hasher.write_u16(u16::from_ne_bytes([e, f]));
+        hasher.finish()
     }
 
     /// The digest of `bytes`; what is digested for one purpose never matches another.
@@ -39,10 +43,29 @@ impl FlowKey {
         purpose: Purpose,
         parts: impl IntoIterator<Item = &'b [u8]>,
     ) -> u64 {
-        let mut hasher = self.0;
+        let mut hasher = SipHasher13::new_with_keys(self.0, self.1);
         hasher.write_u8(purpose as u8);
         parts.into_iter().for_each(|part| hasher.write(part));
         hasher.finish()
+    }
+}
+
+/// The digest of some texts in a row, so long that no two rows share one.
+pub(super) struct RowDigest(sip128::SipHasher13);
+
+impl RowDigest {
+    pub(super) fn new(key: &FlowKey) -> Self {
+        Self(sip128::SipHasher13::new_with_keys(key.0, key.1))
+    }
+
+    /// Takes in one more text, and where it ends.
+    pub(super) fn take(&mut self, text: &str) {
+        self.0.write_usize(text.len());
+        self.0.write(text.as_bytes());
+    }
+
+    pub(super) fn finish(&self) -> u128 {
+        self.0.finish128().as_u128()
     }
 }
 

@@ -171,6 +171,15 @@ fn instructions_taint_until_a_person_clears_them() {
 }
 
 #[test]
+fn the_same_output_of_another_tool_is_heard_as_that_tools() {
+    let mut heard = new().reads("mail", "some output text").reads("web", "some output text");
+    let kept = heard.take_changes();
+    let summary = kept.iter().find(|part| part.kind == PartKind::Summary).unwrap();
+    let summary: Value = serde_json::from_slice(&summary.bytes).unwrap();
+    assert_eq!((&summary["tools"], &summary["outputs"]), (&json!(["mail", "web"]), &json!(2)));
+}
+
+#[test]
 fn a_flood_of_outputs_ends_at_the_bound_and_forgets_nothing_of_the_user() {
     let mut heard = new().asked("write to ann@example.org about the harbour");
     let mut state = 1_u64;
@@ -286,6 +295,27 @@ proptest! {
                 .origin_of(&value)
         };
         prop_assert_eq!(origin(&mut outputs.iter()), origin(&mut outputs.iter().rev()));
+    }
+
+    #[test]
+    fn an_output_that_comes_again_changes_nothing_that_is_kept(
+        prompts in proptest::collection::vec("[a-z@. ]{0,40}", 0..3),
+        outputs in proptest::collection::vec(("[a-z@.%0-9 ]{0,60}", 0..3_usize), 1..12),
+        again in any::<prop::sample::Index>(),
+        value in "[a-z@.]{3,20}",
+    ) {
+        let mut heard = prompts.iter().fold(new(), |heard, prompt| heard.asked(prompt));
+        let hear = |heard: Conversation, (output, number): &(String, usize)| {
+            heard.reads(["mail", "web", "file"][*number], output)
+        };
+        heard = outputs.iter().fold(heard, hear);
+        heard.take_changes();
+        let before = heard.trace(&json!({ "x": value, "y": outputs[0].0 }));
+        // One that was heard lately, or so long ago that it is read again.
+        let mut heard = hear(heard, again.get(&outputs));
+        prop_assert!(heard.take_changes().is_empty());
+        prop_assert_eq!(heard.outputs(), outputs.len() as u64 + 1);
+        prop_assert_eq!(heard.trace(&json!({ "x": value, "y": outputs[0].0 })), before);
     }
 
     #[test]

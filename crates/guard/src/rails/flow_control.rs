@@ -88,7 +88,8 @@ impl FlowControl {
 
     fn judge(&self, tool: &Tool, flow: &FlowFacts, input: &Value) -> Vec<(Reaction, Reason)> {
         // A tool that only reads can but carry out what is private, to where others have said.
-        if !tool.labels.sensitive && !(flow.private && flow.untrusted) {
+        let leaks = flow.private && flow.untrusted;
+        if !(tool.labels.sensitive || leaks) {
             return Vec::new();
         }
         let arguments: Vec<Argument<'_>> =
