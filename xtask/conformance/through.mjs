@@ -1,6 +1,6 @@
 // Puts a gateway before a server, and runs a client against it: `node through.mjs ADDRESS`, with the
-// gateway's program in `BAKERST` and its configuration in `CONFIG`, in which `@URL@` stands for the
-// server's address. What the server wants to see of the gateway may be in `BEARER`.
+// gateway's program in `BAKERST` and its configuration in `CONFIG`, in which `@SERVER@` stands for the
+// server. What the server wants to see of the gateway may be in `BEARER`.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -12,12 +12,12 @@ const { BAKERST, BEARER, CONFIG } = process.env;
 const url = new URL(process.argv.at(-1));
 const folder = await mkdtemp(join(tmpdir(), "bakerst-conformance-"));
 const config = join(folder, "bakerst.yaml");
-let text = (await readFile(CONFIG, "utf8")).replaceAll("@URL@", url.href);
+const server = { url: url.href };
 if (BEARER) {
-  const bearer = join(folder, "bearer");
-  await writeFile(bearer, BEARER, { mode: 0o600 });
-  text = text.replace(`url: "${url.href}"`, `$&, bearer_file: ${JSON.stringify(bearer)}`);
+  server.bearer_file = join(folder, "bearer");
+  await writeFile(server.bearer_file, BEARER, { mode: 0o600 });
 }
+const text = (await readFile(CONFIG, "utf8")).replaceAll("@SERVER@", JSON.stringify(server));
 await writeFile(config, text);
 const places = ["--state", join(folder, "state"), "--master-key", join(folder, "key"), "--config", config];
 // Until the client has said otherwise.

@@ -282,8 +282,20 @@ impl Way {
             let idle = Duration::from_secs(limits.mcp_session_idle_seconds_max.max(1));
             tokio::spawn(end_idle(self.door.clone(), idle));
         }
-        let mut held =
-            tokio::time::timeout(self.patience(), slot.lock()).await.map_err(|_| too_slow())?;
+        if let Some(old) = slot.try_lock().ok().and_then(|held| held.clone()) {
+            return Ok(old);
+        }
+        // It begins even if whoever asked for it has gone by then: its server would keep a session
+        // that nobody knows, and the next who asks would begin another.
+        let (way, declared) = (self.clone(), declared.clone());
+        let begun = tokio::spawn(async move { way.begun_in(&slot, &declared).await });
+        begun.await.unwrap_or_else(|_| Err(too_slow()))
+    }
+
+    /// The session that is kept here, begun if there is none.
+    async fn begun_in(&self, slot: &Slot, declared: &Declared) -> Result<Arc<Old>, NotBegun> {
+        let held = tokio::time::timeout(self.patience(), slot.lock()).await;
+        let mut held = held.map_err(|_| too_slow())?;
         if let Some(old) = held.as_ref() {
             return Ok(old.clone());
         }

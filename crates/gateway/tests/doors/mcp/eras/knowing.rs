@@ -161,6 +161,39 @@ async fn a_server_that_comes_to_no_end_keeps_nobody_for_ever() {
     }
 }
 
+/// Whoever has no patience finds a slow server's session the next time, and leaves none behind.
+#[tokio::test]
+async fn a_session_that_begins_late_is_there_for_the_next() {
+    let house = Plan::new().limits(|limits| limits.mcp_list_millis_max = 200).open().await;
+    let (late, wire) = (Arc::new(Mutex::new(None)), Wire::default());
+    let hello = late.clone();
+    let server = Upstream::start(move |seen| {
+        if seen.message()["method"] != "initialize" {
+            return oldly(seen, &wire, &nothing);
+        }
+        let (said, mut response) = crate::support::streaming();
+        response.headers_mut().insert("mcp-session-id", "session-1".parse().unwrap());
+        *hello.lock().unwrap() = Some(said);
+        response
+    })
+    .await;
+    house.put_all_behind(&[("files", &server, Some("2025-11-25"))]);
+    let list = async || {
+        let (message, headers) = new_request("tools/list", &json!({}), &json!({}));
+        let text = message.to_string();
+        house.tcp().await.exchange("POST /mcp", &headers, text.as_bytes()).await.json()
+    };
+    let told = list().await;
+    assert!(told["error"]["message"].as_str().unwrap().contains("`mcp_list_millis_max`"), "{told}");
+    let offers: Value = serde_json::from_str(OFFERS).unwrap();
+    let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": offers });
+    let said = late.lock().unwrap().take().unwrap();
+    said.send(json!({ "jsonrpc": "2.0", "id": 0, "result": hello })).unwrap();
+    server.until("notifications/initialized").await;
+    assert_eq!(list().await["result"]["tools"][0]["name"], "files__timezone_lookup");
+    assert_eq!(count(&server, "initialize"), 1);
+}
+
 /// What one request of a client's has a server do, whatever the two speak.
 #[tokio::test]
 async fn one_request_to_all_servers_is_a_few_to_each() {
