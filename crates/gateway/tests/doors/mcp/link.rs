@@ -173,19 +173,15 @@ async fn what_is_no_pipe_is_not_taken() {
     assert_eq!(silent.read(&mut [0]).await.unwrap_or(0), 0);
 }
 
-/// A server that asks for more than people answer is told so, and not kept waiting for by ever more.
+/// A server that asks for more than may be judged at once is told so, and nothing is kept of it.
 #[tokio::test]
 async fn a_server_has_as_many_questions_open_as_there_may_be_requests() {
-    let asked = "  sampling/createMessage: { risk: read, requires_approval: true, schema: { type: object } }\n  timezone_lookup:";
-    let plan = Plan::new().policy_with("  timezone_lookup:", asked);
-    let house = plan.limits(|limits| limits.requests_max = 3).open().await;
+    let house = Plan::new().limits(|limits| limits.requests_max = 0).open().await;
     let mut wrapper = Wrapper::connect(&house).await;
-    for id in 0..4 {
-        let wanted = json!({ "jsonrpc": "2.0", "id": id, "method": "sampling/createMessage", "params": { "messages": [] } });
-        wrapper.from('s', &wanted).await;
-    }
+    let wanted = json!({ "jsonrpc": "2.0", "id": 7, "method": "roots/list" });
+    wrapper.from('s', &wanted).await;
     let (to, told) = wrapper.next().await;
-    assert_eq!((to, &told["id"]), ('s', &json!(3)));
+    assert_eq!((to, &told["id"]), ('s', &json!(7)));
     assert_eq!(told["error"]["message"], "more requests are open than `requests_max` allows");
 }
 
