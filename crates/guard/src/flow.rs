@@ -18,7 +18,6 @@ mod filter;
 mod key;
 mod known;
 mod labels;
-mod lately;
 mod origins;
 mod pieces;
 pub(crate) mod role;

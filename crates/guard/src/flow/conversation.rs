@@ -5,10 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::filter::Filter;
-use super::key::{FlowKey, Purpose, RowDigest};
+use super::key::{FlowKey, Purpose};
 use super::known::Known;
 use super::labels::Labels;
-use super::lately::Lately;
 use super::origins::Origins;
 use super::words::Words;
 use super::{ArgumentFact, FlowFacts, Origin, pieces, walk};
@@ -37,8 +36,6 @@ pub struct Conversation {
     pub(super) trusted: Known,
     pub(super) untrusted: Filter,
     origins: Origins,
-    /// Not kept: an output that comes again after a restart is read again.
-    lately: Lately,
     unkept: Unkept,
 }
 
@@ -186,7 +183,6 @@ impl Conversation {
             trusted: Known::new(TRUSTED_MAX),
             untrusted: Filter::default(),
             origins: Origins::default(),
-            lately: Lately::default(),
             unkept: Unkept::default(),
         }
     }
@@ -231,15 +227,6 @@ impl Conversation {
     }
 
     fn hear_untrusted(&mut self, tool: &ToolName, output: &Value) {
-        let mut digest = RowDigest::new(&self.key);
-        digest.take(tool.as_str());
-        all_texts(output, &mut |text| digest.take(text));
-        let digest = digest.finish();
-        // Pieces that are known stay known, so the same texts of the same tool bring nothing new.
-        if self.lately.has(digest) {
-            return;
-        }
-        self.lately.note(digest);
         let Self { key, summary, untrusted, origins, unkept, .. } = self;
         // Most outputs bring nothing new.
         let (mut some, mut lacking) = (false, Vec::new());

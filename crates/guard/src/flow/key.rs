@@ -4,7 +4,6 @@ use std::fmt;
 use std::hash::Hasher as _;
 
 use siphasher::sip::SipHasher13;
-use siphasher::sip128::{self, Hasher128 as _};
 
 use super::pieces::PIECE_BYTES;
 
@@ -47,25 +46,6 @@ impl FlowKey {
         hasher.write_u8(purpose as u8);
         parts.into_iter().for_each(|part| hasher.write(part));
         hasher.finish()
-    }
-}
-
-/// The digest of some texts in a row, so long that no two rows share one.
-pub(super) struct RowDigest(sip128::SipHasher13);
-
-impl RowDigest {
-    pub(super) fn new(key: &FlowKey) -> Self {
-        Self(sip128::SipHasher13::new_with_keys(key.0, key.1))
-    }
-
-    /// Takes in one more text, and where it ends.
-    pub(super) fn take(&mut self, text: &str) {
-        self.0.write_usize(text.len());
-        self.0.write(text.as_bytes());
-    }
-
-    pub(super) fn finish(&self) -> u128 {
-        self.0.finish128().as_u128()
     }
 }
 

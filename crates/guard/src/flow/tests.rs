@@ -311,7 +311,6 @@ proptest! {
         heard = outputs.iter().fold(heard, hear);
         heard.take_changes();
         let before = heard.trace(&json!({ "x": value, "y": outputs[0].0 }));
-        // One that was heard lately, or so long ago that it is read again.
         let mut heard = hear(heard, again.get(&outputs));
         prop_assert!(heard.take_changes().is_empty());
         prop_assert_eq!(heard.outputs(), outputs.len() as u64 + 1);
