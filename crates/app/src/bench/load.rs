@@ -183,6 +183,11 @@ impl Line {
 pub(super) fn whole_body(message: &[u8]) -> io::Result<Option<&[u8]>> {
     let Some(end) = memchr::memmem::find(message, b"\r\n\r\n") else { return Ok(None) };
     let head = String::from_utf8_lossy(message.get(..end).unwrap_or_default()).to_lowercase();
+    if head.lines().any(|line| line == "transfer-encoding: chunked") {
+        // Whoever had to wait long for an answer gets it as a stream of events.
+        let rest = message.get(end + 4..).unwrap_or_default();
+        return Ok(rest.ends_with(b"\r\n0\r\n\r\n").then_some(rest));
+    }
     let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
     let length: usize = length
         .and_then(|length| length.trim().parse().ok())
