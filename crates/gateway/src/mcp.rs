@@ -8,6 +8,7 @@
 mod aggregate;
 mod answer;
 mod core;
+mod door;
 mod eras;
 mod http;
 pub(crate) mod link;
@@ -26,7 +27,8 @@ mod upstream;
 mod visitor;
 mod waiting;
 
-pub(crate) use http::{Door, Visit, serve};
+pub(crate) use door::Door;
+pub(crate) use http::{Visit, serve};
 pub use link::{LinkEnds, LinkHello, LinkNews, LinkWelcome};
 pub(crate) use screening::Listed;
 pub(crate) use session::Seal;

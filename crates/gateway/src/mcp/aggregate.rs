@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use super::answer;
 use super::core::Core;
+use super::door::Session;
 use super::eras::asking::Asked;
 use super::eras::downward;
 use super::eras::old_client::{OldClient, begun};
@@ -27,7 +28,7 @@ use super::eras::upward::Stated;
 use super::eras::words::{
     self, Answer, CAPABILITIES, Fields, META, fields, raw, request_in, said_beside,
 };
-use super::http::{Session, Way};
+use super::http::Way;
 use super::message::{Id, Kind, Message, Request};
 use super::outlet::{Gone, Outlet};
 use super::relay::{Cleared, stated_revision};

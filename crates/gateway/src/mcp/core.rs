@@ -6,10 +6,11 @@ use axum::http::HeaderMap;
 use tokio::sync::mpsc;
 
 use super::aggregate::Aggregate;
+use super::door::Door;
 use super::eras::asking::Asked;
 use super::eras::streams::{self, Heard, WORDS_MAX};
 use super::eras::words::request_in;
-use super::http::{Door, Way};
+use super::http::Way;
 use super::outlet::{Gone, Outlet};
 use super::relay::Cleared;
 use crate::gateway::Gateway;

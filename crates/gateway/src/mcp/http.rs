@@ -1,9 +1,8 @@
 //! The door over HTTP: `/mcp/{server}`, for every revision that has it.
 
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -14,26 +13,21 @@ use bakerst_model::{Code, ConversationId, Escaped};
 use http_body_util::BodyExt as _;
 use tokio::sync::Notify;
 
-use super::aggregate::{self, names::Aliases};
+use super::aggregate;
 use super::answer;
 use super::core::Core;
+use super::door::{Door, Session};
 use super::eras::crossing::Crossing;
-use super::eras::knowledge::{Knowledge, Speaks};
-use super::eras::old_client::{OldClient, Questions};
-use super::eras::parameters::Parameters;
-use super::eras::parked;
-use super::eras::sessions::Sessions;
-use super::eras::standing::Standing;
-use super::eras::upward::Stated;
+use super::eras::knowledge::Speaks;
+use super::eras::old_client::OldClient;
 use super::message::{Id, Kind, Message, Request, read_id};
 use super::outlet::{Gone, Outlet};
 use super::relay::{Awaited, Cleared, Onward, Relay, stated_revision};
 use super::reply::{carried, collected, is_answer_to, is_stream, status_for_client, whole};
 use super::revision::Revision;
-use super::screening::{Boards, Shown};
-use super::session::{Owner, Seal};
+use super::session::Owner;
 use super::sse::{Event, Events};
-use super::upstream::{FromServer, McpServers, Outgoing, SESSION, check_mirrored};
+use super::upstream::{FromServer, Outgoing, SESSION, check_mirrored};
 use super::visitor::Visitor;
 use super::waiting::{PULSE, Pulse};
 use crate::gateway::Gateway;
@@ -44,34 +38,6 @@ use crate::problem::Problem;
 /// credential are one conversation, so that what one server told is remembered when another is
 /// called.
 const CONVERSATION: HeaderName = HeaderName::from_static("bakerst-conversation");
-
-/// What the door keeps.
-pub(crate) struct Door {
-    pub(crate) servers: Arc<McpServers>,
-    pub(super) seal: Seal,
-    /// Requests that are being judged, by whose they are and what they are known by.
-    waiting: Mutex<HashMap<Asked, Arc<Notify>>>,
-    /// What servers' lists have shown, by who has seen them.
-    shown: Boards,
-    /// Which revisions servers speak, where that is not what their clients do.
-    pub(super) knowledge: Knowledge,
-    /// Sessions with servers of older revisions, for clients that have none.
-    pub(super) sessions: Sessions,
-    /// Calls in whose middle such a server wants something of its client.
-    pub(super) parked: parked::Calls,
-    /// What servers without sessions want of clients that have one.
-    pub(super) questions: Questions,
-    /// What such clients have said to stand for their session.
-    pub(super) standing: Standing,
-    /// Which parameters servers want to see in headers.
-    pub(super) parameters: Parameters,
-    /// How servers are called where all have one address.
-    pub(super) aliases: Aliases,
-}
-
-/// Whose request it is, in which session, and what it is known by: two clients of one credential
-/// count from one each.
-type Asked = (Owner, Option<String>, Id);
 
 /// A request at the door, read.
 pub(crate) struct Visit {
@@ -97,14 +63,6 @@ pub(crate) struct Way {
     pub(super) session: Option<String>,
 }
 
-/// What the name of a session stands for.
-pub(super) enum Session {
-    /// Under this name the server knows it.
-    Servers(String),
-    /// It is ours: the server has none.
-    Ours(Stated),
-}
-
 /// Which answers may come on a stream.
 enum Expected<'a> {
     /// The one to this request.
@@ -113,47 +71,6 @@ enum Expected<'a> {
     None,
     /// Those to requests that were made on other streams.
     Any,
-}
-
-impl Door {
-    /// A door to these servers.
-    ///
-    /// # Errors
-    /// When the system has no randomness.
-    pub(crate) fn new(servers: McpServers) -> Result<Self, getrandom::Error> {
-        let waiting = Mutex::new(HashMap::new());
-        let known = servers.names().map(|name| (name.clone(), servers.stated(name)));
-        Ok(Self {
-            knowledge: Knowledge::of_all(known),
-            aliases: Aliases::of(servers.names()),
-            servers: Arc::new(servers),
-            seal: Seal::draw()?,
-            waiting,
-            shown: Boards::default(),
-            sessions: Sessions::default(),
-            parked: parked::Calls::default(),
-            questions: Questions::default(),
-            standing: Standing::default(),
-            parameters: Parameters::default(),
-        })
-    }
-
-    /// What the name of a session stands for, if it is this owner's.
-    pub(super) fn session(&self, name: &str, owner: &Owner) -> Option<Session> {
-        if let Ok(servers) = self.seal.open(name, owner) {
-            return Some(Session::Servers(servers));
-        }
-        let ours = self.seal.open(name, &owner.of_ours()).ok()?;
-        Stated::opened(&ours).map(Session::Ours)
-    }
-
-    pub(super) fn shown(&self, owner: &Owner) -> Arc<Shown> {
-        self.shown.of(owner)
-    }
-
-    pub(super) fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<Asked, Arc<Notify>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Answers a visit.

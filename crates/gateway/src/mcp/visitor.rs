@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, Method};
 use bakerst_model::ConversationId;
 
-use super::http::{Door, Way};
+use super::door::Door;
+use super::http::Way;
 use super::relay::Relay;
 use super::screening::Shown;
 use super::session::Owner;

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::super::answer;
 use super::super::core::Core;
-use super::super::http::Door;
+use super::super::door::Door;
 use super::super::message::{Id, Kind, Message, Request, read_id};
 use super::super::outlet::{Gone, Outlet};
 use super::super::reply::{carried, whole};

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::super::answer;
-use super::super::http::{Door, Way};
+use super::super::door::Door;
+use super::super::http::Way;
 use super::super::message::{Id, Kind, Message, Request, read_text};
 use super::super::outlet::{Gone, Outlet};
 use super::super::relay::{Cleared, Onward};

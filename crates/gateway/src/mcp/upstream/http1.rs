@@ -1,7 +1,7 @@
 //! HTTP/1.1, as a client speaks it with servers that it does not trust.
 //!
-//! Reading is done by values that touch no connection: [`heads`] finds and reads an answer's head,
-//! [`content`] takes apart what follows it. [`line`] drives them over a connection. Whatever could
+//! Reading is done by values that touch no connection: `heads` finds and reads an answer's head,
+//! `content` takes apart what follows it. `line` drives them over a connection. Whatever could
 //! be read in two ways is not read at all: the answer is refused, and its connection closed.
 
 mod buffer;
