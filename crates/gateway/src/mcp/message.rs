@@ -371,6 +371,29 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_in_meta_is_found_however_its_name_is_written() {
+        #[derive(Debug, Deserialize, PartialEq)]
+        struct Meta {
+            a: u8,
+        }
+        for (params, want) in [
+            (r#"{"_meta":{"a":1}}"#, Some(Meta { a: 1 })),
+            (r#"{"\u005fmeta":{"a":2}}"#, Some(Meta { a: 2 })),
+            (r#"{"_\u006deta":{"\u0061":3}}"#, Some(Meta { a: 3 })),
+            (r#"{"x":{"_meta":{"a":4}}}"#, None),
+            (r#"{"_meta":{"a":5},"\u005fmeta":{"a":6}}"#, None),
+            (r#"{"_meta":7}"#, None),
+            ("{}", None),
+        ] {
+            let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"a","params":{params}}}"#);
+            let Kind::Request(request) = Message::read(&text).unwrap().kind else {
+                panic!("{text}")
+            };
+            assert_eq!(request.meta::<Meta>(), want, "{params}");
+        }
+    }
+
+    #[test]
     fn nesting_without_end_is_passed_over_in_bounded_depth() {
         let deep = format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"a","params":{}{}}}"#,

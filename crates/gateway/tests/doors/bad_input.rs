@@ -182,6 +182,17 @@ async fn what_is_no_http_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn a_head_has_a_hundred_headers_at_most() {
+    let house = House::new().await;
+    // `exchange` sends a few of its own.
+    for (headers, status) in [(90, 200), (101, 431)] {
+        let many: String = (0..headers).map(|n| format!("x-{n}: y\r\n")).collect();
+        let reply = house.tcp().await.exchange("GET /healthz", &many, b"").await;
+        assert_eq!(reply.status, status, "{headers}");
+    }
+}
+
+#[tokio::test]
 async fn two_lengths_for_one_body_are_refused() {
     let house = House::new().await;
     for headers in [
