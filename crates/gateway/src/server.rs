@@ -4,6 +4,7 @@ mod accept;
 mod connection;
 mod http2;
 mod pace;
+mod rerun;
 
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use super::connection::{self, Terms};
 use super::http2::Bounds;
 use super::pace::Patience;
+use super::rerun::Rerun;
 use crate::gateway::Gateway;
 use crate::mcp;
 use crate::problem::Problem;
@@ -147,10 +148,10 @@ where
         match terms.seats.clone().try_acquire_owned() {
             Ok(seat) => {
                 let (answer, stopped, terms) = (answer.clone(), stopped.clone(), terms.clone());
-                connections.spawn(async move {
+                connections.spawn(Rerun::new(async move {
                     connection::run(stream, source, answer, &terms, stopped).await;
                     drop(seat);
-                });
+                }));
             }
             Err(_) => {
                 let message = "as many connections are open as `connections_max` allows";
@@ -185,10 +186,10 @@ async fn take_links(
         // Whoever is one too many, or of another account, sees the connection end.
         if let (true, Ok(seat)) = (ours, seats.clone().try_acquire_owned()) {
             let (gateway, stopped) = (gateway.clone(), stopped.clone());
-            links.spawn(async move {
+            links.spawn(Rerun::new(async move {
                 mcp::link::serve(stream, own_uid, gateway, stopped).await;
                 drop(seat);
-            });
+            }));
         }
     }
 }
