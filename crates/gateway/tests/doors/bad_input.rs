@@ -1,5 +1,7 @@
 //! Bad input, one row each: status and code.
 
+use std::time::Duration;
+
 use bakerst_model::Action;
 use serde_json::json;
 
@@ -233,9 +235,26 @@ async fn between_two_requests_a_connection_may_rest_for_longer() {
     let house = House::new().await;
     let mut client = house.socket().await;
     assert_eq!(client.get("/healthz").await.status, 200);
-    tokio::time::advance(std::time::Duration::from_secs(30)).await;
+    tokio::time::advance(Duration::from_secs(30)).await;
     assert_eq!(client.get("/healthz").await.status, 200);
     assert!(client.try_reply().await.is_none(), "but not for ever");
+}
+
+/// What was due before, sooner or later, counts for nothing once something else is.
+#[tokio::test(start_paused = true)]
+async fn a_slow_head_is_hung_up_on_in_time_however_long_the_connection_rested() {
+    for (rested, then) in [(0, 0), (1, 0), (6, 0), (6, 58), (3, 3), (50, 40)] {
+        let house = House::new().await;
+        let mut client = house.socket().await;
+        for seconds in [rested, then] {
+            assert_eq!(client.get("/healthz").await.status, 200, "{rested} {then}");
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+        }
+        let began = tokio::time::Instant::now();
+        client.send(b"POST /v1/guard/before HTTP/1.1\r\nhost: loc").await;
+        assert_eq!(client.reply().await.verdict(), "408 API-019", "{rested} {then}");
+        assert_eq!(began.elapsed().as_secs(), 5, "{rested} {then}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
