@@ -85,7 +85,8 @@ impl<F: Future> Future for Rerun<F> {
                 return Poll::Pending;
             }
         }
-        bell.state.store(RESTS, Ordering::Release);
+        // As above: it may have been woken once more, and is to see why when it runs again.
+        bell.state.swap(RESTS, Ordering::AcqRel);
         context.waker().wake_by_ref();
         Poll::Pending
     }

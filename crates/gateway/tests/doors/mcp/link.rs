@@ -176,13 +176,19 @@ async fn what_is_no_pipe_is_not_taken() {
 /// A server that asks for more than may be judged at once is told so, and nothing is kept of it.
 #[tokio::test]
 async fn a_server_has_as_many_questions_open_as_there_may_be_requests() {
-    let house = Plan::new().limits(|limits| limits.requests_max = 0).open().await;
+    let asked = "  sampling/createMessage: { risk: read, requires_approval: true, schema: { type: object } }\n  timezone_lookup:";
+    let plan = Plan::new().policy_with("  timezone_lookup:", asked);
+    // Of one request, one may wait for a person: the first question stays open.
+    let house = plan.limits(|limits| limits.requests_max = 1).open().await;
     let mut wrapper = Wrapper::connect(&house).await;
-    let wanted = json!({ "jsonrpc": "2.0", "id": 7, "method": "roots/list" });
-    wrapper.from('s', &wanted).await;
+    for id in 0..2 {
+        let wanted = json!({ "jsonrpc": "2.0", "id": id, "method": "sampling/createMessage", "params": { "messages": [] } });
+        wrapper.from('s', &wanted).await;
+    }
     let (to, told) = wrapper.next().await;
-    assert_eq!((to, &told["id"]), ('s', &json!(7)));
+    assert_eq!((to, &told["id"]), ('s', &json!(1)));
     assert_eq!(told["error"]["message"], "more requests are open than `requests_max` allows");
+    house.approvals.claimed(1).await;
 }
 
 #[tokio::test]
