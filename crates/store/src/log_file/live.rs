@@ -25,12 +25,12 @@ pub(super) struct Live {
     room: u64,
 }
 
-/// What became of a write that failed.
+/// What became of what could not be written.
 #[derive(Debug)]
 pub(super) enum Failed {
-    /// The file is as it was before.
+    /// All is as it was before.
     TakenBack(io::Error),
-    /// Nobody knows what is in it.
+    /// Nobody knows what is there: it could not be taken back either, for the second reason.
     InDoubt(io::Error, io::Error),
 }
 
@@ -45,16 +45,16 @@ impl Live {
         folder: &LogFolder,
         segment: Seq,
         header: &[u8],
-    ) -> io::Result<Self> {
+    ) -> Result<Self, Failed> {
         let path = folder.segment_path(segment);
-        let file = disk.create(&path)?;
+        let file = disk.create(&path).map_err(Failed::TakenBack)?;
         let written = file.write_all_at(header, 0).and_then(|()| file.sync_all());
         match written.and_then(|()| disk.sync_folder(folder.path())) {
             Ok(()) => Ok(Self::new(file, segment, header.len() as u64)),
-            Err(error) => {
-                remove(disk, &path, folder)?;
-                Err(error)
-            }
+            Err(error) => Err(match remove(disk, &path, folder) {
+                Ok(()) => Failed::TakenBack(error),
+                Err(removal) => Failed::InDoubt(error, removal),
+            }),
         }
     }
 

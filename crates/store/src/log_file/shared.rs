@@ -281,7 +281,8 @@ impl Shared {
 
     /// Begins the next segment. The old one is on the disk before the new one can be found: a
     /// crash in between leaves a log that goes on. Where the disk has no room for another, the old
-    /// one goes on, unless the key is to change.
+    /// one goes on, unless the key is to change. It does not where the new one's file may be there
+    /// after all: what follows would stand in both.
     pub(super) fn rotate(
         &self,
         state: &mut State,
@@ -309,13 +310,17 @@ impl Shared {
                 Ok(())
             }
             // The old segment ends with the name of the new key already.
-            Err(error) if rotates => {
+            Err(Failed::TakenBack(error)) if rotates => {
                 Err(state.close(&format!("the next segment could not be begun: {error}")))
             }
-            Err(error) => {
+            Err(Failed::TakenBack(error)) => {
                 state.take_back();
                 Err(unwritable(error.to_string()))
             }
+            Err(Failed::InDoubt(error, removal)) => Err(state.close(&format!(
+                "the next segment could not be begun ({error}), nor what there is of it removed \
+                 ({removal})"
+            ))),
         }
     }
 

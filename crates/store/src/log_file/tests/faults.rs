@@ -221,6 +221,24 @@ async fn a_file_system_that_becomes_read_only_stops_everything_and_loses_nothing
     }
 }
 
+/// A segment that failed to begin and stayed where it was took the next records' numbers, which
+/// the segment before it went on to use.
+#[test]
+fn a_segment_that_can_be_neither_begun_nor_removed_stops_the_log() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut stopped = 0;
+    for at in 1..80 {
+        for durability in [Durability::Strict, Durability::Batched] {
+            let mut room = Room::new();
+            let faults = [(at, Fault::Io(0)), (at + 1, Fault::Io(0))];
+            runtime.block_on(room.write(&faults, durability, 40));
+            room.check();
+            stopped += usize::from(!room.told.in_doubt.is_empty());
+        }
+    }
+    assert!(stopped > 0, "no two failures in a row stopped it");
+}
+
 #[tokio::test]
 async fn a_log_on_a_read_only_file_system_does_not_open() {
     let mut room = Room::new();
