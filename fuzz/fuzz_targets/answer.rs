@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 #![no_main]
 
-use bakerst_gateway::http1::read;
+use bakerst_gateway::http1_client::read;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (&[u8], Vec<u8>, bool)| {

@@ -17,7 +17,7 @@ use crate::steps::Step;
 
 /// Every fuzz target.
 pub(crate) const TARGETS: &[&str] =
-    &["config", "hook_body", "answer", "redact", "command", "injection"];
+    &["config", "hook_body", "answer", "request", "redact", "command", "injection"];
 
 /// Coverage by edges, counted in line, with the table that maps counters to code.
 const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Ccodegen-units=1 \

@@ -19,6 +19,7 @@ mod exchange;
 mod gateway;
 pub mod hook;
 mod housekeeping;
+mod http1;
 mod identity;
 mod judge;
 mod ledger;
@@ -47,10 +48,10 @@ pub use identity::{Algorithm, Issuer};
 pub use mcp::sse;
 pub use mcp::{
     LinkEnds, LinkHello, LinkNews, LinkWelcome, McpAddress, McpProcess, McpProgram, McpRunning,
-    McpServer, McpServers, ServerError, http1,
+    McpServer, McpServers, ServerError, http1_client,
 };
 pub use openapi::document as openapi_document;
 pub use paths::follow_paths;
 pub use problem::Problem;
 pub use router::{Operated, operate};
-pub use server::{Listeners, bind_socket, own_uid, serve, serve_noop};
+pub use server::{Listeners, bind_socket, http1 as http1_server, own_uid, serve, serve_noop};

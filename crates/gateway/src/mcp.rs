@@ -33,5 +33,6 @@ pub use link::{LinkEnds, LinkHello, LinkNews, LinkWelcome};
 pub(crate) use screening::Listed;
 pub(crate) use session::Seal;
 pub use upstream::{
-    McpAddress, McpProcess, McpProgram, McpRunning, McpServer, McpServers, ServerError, http1,
+    McpAddress, McpProcess, McpProgram, McpRunning, McpServer, McpServers, ServerError,
+    http1 as http1_client,
 };

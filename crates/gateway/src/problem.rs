@@ -63,7 +63,8 @@ impl Problem {
             | Code::BodyTooDeep
             | Code::DuplicateKey
             | Code::BadField
-            | Code::BadQuery => StatusCode::BAD_REQUEST,
+            | Code::BadQuery
+            | Code::HeadUnreadable => StatusCode::BAD_REQUEST,
             Code::BadContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::BodyTooSlow | Code::HeadTooSlow => StatusCode::REQUEST_TIMEOUT,
             Code::HeadTooLong => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

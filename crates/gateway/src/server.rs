@@ -2,8 +2,10 @@
 
 mod accept;
 mod connection;
+pub mod http1;
 mod http2;
 mod pace;
+mod replayed;
 mod rerun;
 
 use std::io;

@@ -148,6 +148,7 @@ codes! {
     HeadTooLong = "API-018", Agent, final, "the request's head is too long", "send fewer or shorter headers; the message names the limit";
     HeadTooSlow = "API-019", Agent, retry, "the request's head did not arrive in time", "send it faster, or raise `header_millis_max`";
     RateLimited = "API-020", Agent, retry, "more calls were made than a rate allows", "wait as long as the answer says, or raise the rate under `rate_limits`";
+    HeadUnreadable = "API-021", Agent, final, "the request's head cannot be read", "speak HTTP/1.1 or HTTP/2 as they are written down; the message says what is wrong";
 
     TokenMissing = "AUT-001", Agent, final, "no bearer token was sent", "send `authorization: Bearer TOKEN`; `bakerst token create` makes one";
     TokenWrong = "AUT-002", Agent, final, "the bearer token is not known", "make a new one: `bakerst token create`";

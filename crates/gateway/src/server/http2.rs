@@ -18,12 +18,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
-use super::connection::{BUFFER_BYTES_MAX, HEADERS_MAX};
 use super::pace::{Patience, REST};
+use crate::http1::HEADERS_MAX;
 use crate::problem::Problem;
 use crate::reply::{Audience, Reply};
 use crate::source::Source;
 
+/// How much of a request is held in memory before somebody reads it.
+const BUFFER_BYTES_MAX: usize = 64 << 10;
 /// How often the other side is asked whether it is still there, and how long it may take to say so.
 const PING: Duration = Duration::from_secs(20);
 /// How long the other side may take to go once it was told that the connection ends.

@@ -1,10 +1,9 @@
 //! Tasks that wake themselves while they run.
 //!
-//! A connection does it with every request: who reads a body wakes who hands it over, and who
-//! answers wakes who waits for the answer, and all of them are this one task. The runtime would put
-//! the task in its queue once more and wake another thread in case that has time for it, which
-//! finds the work done and has taken the core from somebody. So such a task is run again where it
-//! is.
+//! A connection does it with every request at the MCP door: who answers wakes who waits for the
+//! answer, and both are this one task. The runtime would put the task in its queue once more and
+//! wake another thread in case that has time for it, which finds the work done and has taken the
+//! core from somebody. So such a task is run again where it is.
 
 use std::pin::Pin;
 use std::sync::Arc;

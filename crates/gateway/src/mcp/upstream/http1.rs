@@ -1,30 +1,25 @@
 //! HTTP/1.1, as a client speaks it with servers that it does not trust.
 //!
-//! Reading is done by values that touch no connection: `heads` finds and reads an answer's head,
-//! `content` takes apart what follows it. `line` drives them over a connection. Whatever could
-//! be read in two ways is not read at all: the answer is refused, and its connection closed.
+//! Reading is done by values that touch no connection: `heads` reads an answer's head, what follows
+//! it is [`Content`]. `line` drives them over a connection. Whatever could be read in two ways is
+//! not read at all: the answer is refused, and its connection closed.
 
-mod buffer;
-mod content;
 mod heads;
 mod line;
 mod request;
 mod whole;
 
-pub(super) use content::Content;
+use crate::http1::{BadContent, HEADERS_MAX};
+
+pub(super) use crate::http1::Content;
 pub(super) use line::{Failed, Line};
 pub(super) use request::{Asked, Constant};
 pub use whole::{Whole, read};
 
 /// The longest head of an answer.
 const HEAD_BYTES_MAX: usize = 32 << 10;
-/// The most headers in one.
-const HEADERS_MAX: usize = 100;
 /// The most answers that only say that the answer will come.
 const PROVISIONAL_MAX: usize = 8;
-/// The most that an answer in chunks may hold beside its content and their sizes: extensions of
-/// chunks, and what comes after the last.
-const EXTRA_BYTES_MAX: usize = 16 << 10;
 
 /// Why what a server says is no answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -47,15 +42,9 @@ pub enum BadAnswer {
     /// It changes what is spoken.
     #[error("the server switches to another protocol")]
     Switched,
-    /// Its chunks break the rules.
-    #[error("the chunks of the answer cannot be read")]
-    Chunk,
-    /// It says too much that is no content.
-    #[error("the answer holds more than {EXTRA_BYTES_MAX} bytes beside its content")]
-    Extras,
-    /// The connection ended before it did.
-    #[error("the answer broke off")]
-    BrokeOff,
+    /// What follows its head cannot be read.
+    #[error("the answer broke off: {0}")]
+    Content(#[from] BadContent),
 }
 
 #[cfg(test)]

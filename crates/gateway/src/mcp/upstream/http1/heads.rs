@@ -5,11 +5,9 @@ use std::mem::MaybeUninit;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::{Method, Response, StatusCode};
 use httparse::{Header, ParserConfig, Status};
-use memchr::{memchr_iter, memrchr};
 
-use super::buffer::Buffer;
-use super::content::Content;
 use super::{BadAnswer, HEAD_BYTES_MAX, HEADERS_MAX, PROVISIONAL_MAX};
+use crate::http1::{BadEnd, Buffer, Content, Framing, HeadEnd, Unclear};
 use crate::mcp::upstream::SESSION;
 
 /// A head that was read.
@@ -25,10 +23,7 @@ pub(in crate::mcp::upstream) struct Head {
 /// Waits for the head of the answer to one request.
 #[derive(Default)]
 pub(super) struct Heads {
-    /// How much was looked at for the head's end.
-    seen: usize,
-    /// How many lines end in it.
-    lines: usize,
+    end: HeadEnd,
     /// How many answers came before that only say that the answer will come.
     provisional: usize,
 }
@@ -54,36 +49,17 @@ impl Heads {
         Ok(None)
     }
 
-    /// How long the head is, once its end is there. Every line ends as the protocol says: where
-    /// one reader takes a lone line feed for an end and another does not, answers can be forged.
+    /// How long the head is, once its end is there.
     fn whole(&mut self, bytes: &[u8]) -> Result<Option<usize>, BadAnswer> {
         // The parser would pass over empty lines.
         if bytes.first().is_some_and(|first| *first != b'H') {
             return Err(BadAnswer::Head);
         }
-        for feed in memchr_iter(b'\n', bytes.get(self.seen..).unwrap_or_default()) {
-            let end = self.seen + feed + 1;
-            let upto = bytes.get(..end).unwrap_or_default();
-            if end > HEAD_BYTES_MAX {
-                return Err(BadAnswer::HeadBytes);
-            }
-            if !upto.ends_with(b"\r\n") {
-                return Err(BadAnswer::Head);
-            }
-            if upto.ends_with(b"\r\n\r\n") {
-                return Ok(Some(end));
-            }
-            self.lines += 1;
-            if self.lines > HEADERS_MAX + 1 {
-                return Err(BadAnswer::Headers);
-            }
-        }
-        // What follows the last line's end may be cut anywhere, and is looked at again.
-        self.seen = memrchr(b'\n', bytes).map_or(0, |at| at + 1);
-        match bytes.len() > HEAD_BYTES_MAX {
-            true => Err(BadAnswer::HeadBytes),
-            false => Ok(None),
-        }
+        self.end.find(bytes, HEAD_BYTES_MAX).map_err(|bad| match bad {
+            BadEnd::Bytes => BadAnswer::HeadBytes,
+            BadEnd::Headers => BadAnswer::Headers,
+            BadEnd::Line => BadAnswer::Head,
+        })
     }
 }
 
@@ -109,13 +85,21 @@ impl Head {
         *response.status_mut() = status;
         let mut framing = Framing::default();
         for header in read.headers.iter() {
-            framing.hear(header)?;
+            framing.hear(header).map_err(|Unclear| BadAnswer::Length)?;
             keep(header, &mut response)?;
         }
         let is_modern = read.version == Some(1);
         let is_bare = method == Method::HEAD
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let (content, is_last) = framing.decide(is_modern, is_bare)?;
+        let (content, closes) = framing.decide(is_modern).map_err(|Unclear| BadAnswer::Length)?;
+        let (content, is_last) = match content {
+            // A server that announces what must not follow may well send it.
+            announced if is_bare => {
+                (Content::Over, closes || announced.is_some_and(|content| !content.is_over()))
+            }
+            Some(content) => (content, closes),
+            None => (Content::UntilClosed, true),
+        };
         Ok(Some(Self { response, content, is_last }))
     }
 }
@@ -131,55 +115,4 @@ fn keep(header: &Header<'_>, response: &mut Response<()>) -> Result<(), BadAnswe
     let value = HeaderValue::from_bytes(header.value).map_err(|_| BadAnswer::Head)?;
     response.headers_mut().append(name, value);
     Ok(())
-}
-
-/// What a head says of where its answer ends.
-#[derive(Default)]
-struct Framing {
-    length: Option<u64>,
-    is_chunked: bool,
-    closes: bool,
-}
-
-impl Framing {
-    fn hear(&mut self, Header { name, value }: &Header<'_>) -> Result<(), BadAnswer> {
-        if name.eq_ignore_ascii_case("content-length") {
-            let length = number(value).ok_or(BadAnswer::Length)?;
-            if self.length.replace(length).is_some_and(|before| before != length) {
-                return Err(BadAnswer::Length);
-            }
-        } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            let is_second = std::mem::replace(&mut self.is_chunked, true);
-            if is_second || !value.eq_ignore_ascii_case(b"chunked") {
-                return Err(BadAnswer::Length);
-            }
-        } else if name.eq_ignore_ascii_case("connection") {
-            let mut words = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-            self.closes |= words.any(|word| word.eq_ignore_ascii_case(b"close"));
-        }
-        Ok(())
-    }
-
-    /// What follows the head, and whether it is the last of its connection.
-    fn decide(self, is_modern: bool, is_bare: bool) -> Result<(Content, bool), BadAnswer> {
-        let Self { length, is_chunked, closes } = self;
-        if is_chunked && (length.is_some() || !is_modern) {
-            return Err(BadAnswer::Length);
-        }
-        let closes = closes || !is_modern;
-        Ok(match (length, is_chunked) {
-            // A server that announces what must not follow may well send it.
-            _ if is_bare => (Content::Over, closes || is_chunked || length.is_some_and(|n| n > 0)),
-            (Some(length), _) => (Content::of_length(length), closes),
-            (None, true) => (Content::chunked(), closes),
-            (None, false) => (Content::UntilClosed, true),
-        })
-    }
-}
-
-/// A number of digits, and of nothing else.
-fn number(digits: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(digits).ok()?;
-    // Parsing it would take a sign.
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }

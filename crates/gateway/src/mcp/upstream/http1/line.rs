@@ -8,10 +8,9 @@ use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::task::coop::unconstrained;
 
 use super::BadAnswer;
-use super::buffer::Buffer;
-use super::content::Content;
 use super::heads::{Head, Heads};
 use super::request::Sending;
+use crate::http1::{BadContent, Buffer, Content};
 use crate::mcp::upstream::tls::Stream;
 
 /// A connection. Where it is dropped in the middle of anything, it is closed.
@@ -98,7 +97,7 @@ impl Line {
         &mut self,
         content: &mut Content,
     ) -> Result<Vec<u8>, BadAnswer> {
-        content.read(&mut self.buffer)
+        Ok(content.read(&mut self.buffer)?)
     }
 
     /// The next of an answer's content; nothing once it is over.
@@ -111,7 +110,7 @@ impl Line {
             match ready!(self.buffer.poll_read(context, &mut self.stream)) {
                 Ok(1..) => {}
                 Ok(0) => content.end()?,
-                Err(_) => return Poll::Ready(Err(BadAnswer::BrokeOff)),
+                Err(_) => return Poll::Ready(Err(BadContent::BrokeOff.into())),
             }
             let read = content.read(&mut self.buffer)?;
             if !read.is_empty() {

@@ -5,6 +5,7 @@ use proptest::sample::{Index, select};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
+use crate::http1::EXTRA_BYTES_MAX;
 
 /// What becomes of these bytes, however they are cut, on a connection that stays or ends.
 #[track_caller]
@@ -29,8 +30,8 @@ fn told(bytes: &[u8], is_ended: bool) -> String {
 
 const HEAD: &str = "the head of the answer cannot be read";
 const LENGTH: &str = "the answer does not say clearly where it ends";
-const CHUNK: &str = "the chunks of the answer cannot be read";
-const EXTRAS: &str = "the answer holds more than 16384 bytes beside its content";
+const CHUNK: &str = "the answer broke off: its chunks cannot be read";
+const EXTRAS: &str = "the answer broke off: it holds more than 16384 bytes beside its content";
 
 /// Answers after which another request may be sent.
 const WHOLE: &[&str] = &[
@@ -72,16 +73,19 @@ fn an_answer_ends_where_its_head_says() {
 #[test]
 fn only_an_answer_that_came_whole_has_ended() {
     for (bytes, want) in [
-        ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhell", "the answer broke off"),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhell",
+            "the answer broke off: the connection ended too early",
+        ),
         ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", "200 `hello`"),
         ("HTTP/1.1 200 OK\r\n\r\nhello", "200 `hello`"),
         (
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n",
-            "the answer broke off",
+            "the answer broke off: the connection ended too early",
         ),
         (
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r",
-            "the answer broke off",
+            "the answer broke off: the connection ended too early",
         ),
     ] {
         assert_eq!(told(bytes.as_bytes(), true), want, "{bytes:?}");

@@ -3,8 +3,8 @@
 use axum::http::Method;
 
 use super::BadAnswer;
-use super::buffer::Buffer;
 use super::heads::Heads;
+use crate::http1::Buffer;
 
 /// What a server answered.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -211,7 +211,10 @@ async fn an_answer_that_breaks_off_is_an_error_and_never_an_end() {
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nreal\r\n",
     ] {
         let server = Scripted::start(vec![vec![Leaves(answer)]]).await;
-        assert_eq!(server.ask().await.unwrap(), "the answer broke off");
+        assert_eq!(
+            server.ask().await.unwrap(),
+            "the answer broke off: the connection ended too early"
+        );
     }
     for answer in ["", "HTTP/1.1 200 OK\r\ncontent-le"] {
         let server = Scripted::start(vec![vec![Leaves(answer)]]).await;

@@ -1,16 +1,16 @@
-//! What follows the head of an answer.
+//! What follows the head of a message.
 
 use memchr::memchr;
 
 use super::buffer::Buffer;
-use super::{BadAnswer, EXTRA_BYTES_MAX};
+use super::{BadContent, EXTRA_BYTES_MAX};
 
 /// The most digits in the size of a chunk: as many as fit a number.
 const SIZE_DIGITS_MAX: usize = 16;
 
 /// What is still to come.
 #[derive(Debug)]
-pub(in crate::mcp::upstream) enum Content {
+pub(crate) enum Content {
     /// So many bytes, and never none.
     Sized(u64),
     /// Chunks.
@@ -22,7 +22,7 @@ pub(in crate::mcp::upstream) enum Content {
 }
 
 #[derive(Debug)]
-pub(in crate::mcp::upstream) struct Chunks {
+pub(crate) struct Chunks {
     next: Next,
     /// How much may still come that is no content.
     extras: usize,
@@ -39,20 +39,20 @@ enum Next {
 }
 
 impl Content {
-    pub(super) const fn of_length(bytes: u64) -> Self {
+    pub(crate) const fn of_length(bytes: u64) -> Self {
         if bytes == 0 { Self::Over } else { Self::Sized(bytes) }
     }
 
-    pub(super) const fn chunked() -> Self {
+    pub(crate) const fn chunked() -> Self {
         Self::Chunked(Chunks { next: Next::Size, extras: EXTRA_BYTES_MAX })
     }
 
-    pub(in crate::mcp::upstream) const fn is_over(&self) -> bool {
+    pub(crate) const fn is_over(&self) -> bool {
         matches!(self, Self::Over)
     }
 
     /// How long it still is, where that was said.
-    pub(in crate::mcp::upstream) const fn left(&self) -> Option<u64> {
+    pub(crate) const fn left(&self) -> Option<u64> {
         match self {
             Self::Sized(left) => Some(*left),
             Self::Over => Some(0),
@@ -61,7 +61,7 @@ impl Content {
     }
 
     /// What of it is there.
-    pub(super) fn read(&mut self, buffer: &mut Buffer) -> Result<Vec<u8>, BadAnswer> {
+    pub(crate) fn read(&mut self, buffer: &mut Buffer) -> Result<Vec<u8>, BadContent> {
         let mut read = Vec::new();
         match self {
             Self::Sized(left) => {
@@ -85,28 +85,28 @@ impl Content {
     }
 
     /// Takes note that the connection has ended.
-    pub(super) fn end(&mut self) -> Result<(), BadAnswer> {
+    pub(crate) fn end(&mut self) -> Result<(), BadContent> {
         match self {
             Self::UntilClosed | Self::Over => {
                 *self = Self::Over;
                 Ok(())
             }
-            Self::Sized(_) | Self::Chunked(_) => Err(BadAnswer::BrokeOff),
+            Self::Sized(_) | Self::Chunked(_) => Err(BadContent::BrokeOff),
         }
     }
 }
 
 impl Chunks {
     /// Reads one thing; false where it is not there whole.
-    fn step(&mut self, buffer: &mut Buffer, read: &mut Vec<u8>) -> Result<bool, BadAnswer> {
+    fn step(&mut self, buffer: &mut Buffer, read: &mut Vec<u8>) -> Result<bool, BadContent> {
         match &mut self.next {
             Next::Size => {
                 let Some(line) = line(buffer, SIZE_DIGITS_MAX + self.extras)? else {
                     return Ok(false);
                 };
-                let (size, extension) = chunk_size(line).ok_or(BadAnswer::Chunk)?;
+                let (size, extension) = chunk_size(line).ok_or(BadContent::Chunk)?;
                 let bytes = line.len() + 2;
-                self.extras = self.extras.checked_sub(extension).ok_or(BadAnswer::Extras)?;
+                self.extras = self.extras.checked_sub(extension).ok_or(BadContent::Extras)?;
                 self.next = if size == 0 { Next::Trailer } else { Next::Data(size) };
                 buffer.skip(bytes);
             }
@@ -123,7 +123,7 @@ impl Chunks {
                     self.next = Next::Size;
                 }
                 [] | [b'\r'] => return Ok(false),
-                _ => return Err(BadAnswer::Chunk),
+                _ => return Err(BadContent::Chunk),
             },
             Next::Trailer => {
                 let Some(line) = line(buffer, self.extras)? else { return Ok(false) };
@@ -132,7 +132,7 @@ impl Chunks {
                     [] => self.next = Next::Nothing,
                     line => {
                         let left = self.extras.checked_sub(line.len());
-                        self.extras = left.ok_or(BadAnswer::Extras)?;
+                        self.extras = left.ok_or(BadContent::Extras)?;
                     }
                 }
                 buffer.skip(bytes);
@@ -144,16 +144,16 @@ impl Chunks {
 }
 
 /// The next line without its end, once it is there whole.
-fn line(buffer: &Buffer, max: usize) -> Result<Option<&[u8]>, BadAnswer> {
+fn line(buffer: &Buffer, max: usize) -> Result<Option<&[u8]>, BadContent> {
     let rest = buffer.rest();
     let end = memchr(b'\n', rest);
     if end.unwrap_or(rest.len()) > max + 1 {
-        return Err(BadAnswer::Extras);
+        return Err(BadContent::Extras);
     }
     let Some(end) = end else { return Ok(None) };
     let line = rest.get(..end).and_then(|line| line.strip_suffix(b"\r"));
     let line = line.filter(|line| memchr(b'\r', line).is_none());
-    line.map(Some).ok_or(BadAnswer::Chunk)
+    line.map(Some).ok_or(BadContent::Chunk)
 }
 
 /// The size that a line names, and how many bytes follow it there.

@@ -5,14 +5,14 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-/// How much is read at once, at first. Most answers fit in with room to spare, which tells the
+/// How much is read at once, at first. Most messages fit in with room to spare, which tells the
 /// runtime that there is no more without asking the system again.
 const READ_BYTES: usize = 4 << 10;
-/// And of long answers.
+/// And of long ones.
 const READ_BYTES_MAX: usize = 64 << 10;
 
 #[derive(Default)]
-pub(super) struct Buffer {
+pub(crate) struct Buffer {
     bytes: Vec<u8>,
     /// How much of it is understood.
     done: usize,
@@ -21,16 +21,16 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    pub(super) fn rest(&self) -> &[u8] {
+    pub(crate) fn rest(&self) -> &[u8] {
         self.bytes.get(self.done..).unwrap_or_default()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rest().is_empty()
     }
 
     /// Counts so many bytes as understood.
-    pub(super) fn skip(&mut self, bytes: usize) {
+    pub(crate) fn skip(&mut self, bytes: usize) {
         self.done += bytes.min(self.rest().len());
         if self.is_empty() {
             self.bytes.clear();
@@ -39,19 +39,19 @@ impl Buffer {
     }
 
     /// At most so many bytes, taken out.
-    pub(super) fn take(&mut self, max: u64, to: &mut Vec<u8>) -> u64 {
+    pub(crate) fn take(&mut self, max: u64, to: &mut Vec<u8>) -> u64 {
         let max = usize::try_from(max).unwrap_or(usize::MAX).min(self.rest().len());
         to.extend_from_slice(self.rest().get(..max).unwrap_or_default());
         self.skip(max);
         max as u64
     }
 
-    pub(super) fn push(&mut self, piece: &[u8]) {
+    pub(crate) fn push(&mut self, piece: &[u8]) {
         self.bytes.extend_from_slice(piece);
     }
 
     /// Reads on; says how many bytes came, which are none once there are no more.
-    pub(super) fn poll_read(
+    pub(crate) fn poll_read(
         &mut self,
         context: &mut Context<'_>,
         from: &mut (impl AsyncRead + Unpin),
@@ -76,8 +76,8 @@ impl Buffer {
         }
     }
 
-    /// Lets go of what a long answer made it grow to.
-    pub(super) fn shrink(&mut self) {
+    /// Lets go of what a long message made it grow to.
+    pub(crate) fn shrink(&mut self) {
         if self.is_empty() && self.bytes.capacity() > READ_BYTES {
             *self = Self::default();
         }
