@@ -7,6 +7,8 @@
 mod buffer;
 mod content;
 mod head;
+#[cfg(test)]
+pub(crate) mod parts;
 
 pub(crate) use buffer::Buffer;
 pub(crate) use content::Content;
