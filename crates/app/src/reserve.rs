@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bakerst_audit::Lasting;
-use bakerst_model::{Category, Clock, Event, Journal, JournalError, Pending, Seq};
+use bakerst_model::{Appending, Category, Clock, Event, Journal, JournalError};
 
 use crate::config::{Disk, WhenLow};
 use crate::worries::{Worries, Worry, raise};
@@ -138,13 +138,13 @@ impl ReservingJournal {
 }
 
 impl Journal for ReservingJournal {
-    fn append(&self, event: Event) -> Pending<'_, Result<Seq, JournalError>> {
+    fn append(&self, event: Event) -> Appending<'_> {
         match self.reserve.refuses(event.action.category()) {
             false => self.inner.append(event),
             true => {
                 let why =
                     "its disk is nearly full, and what is left is kept for the log's own events";
-                Box::pin(std::future::ready(Err(JournalError::Unwritable(why.into()))))
+                Appending::done(Err(JournalError::Unwritable(why.into())))
             }
         }
     }
@@ -152,7 +152,7 @@ impl Journal for ReservingJournal {
 
 #[cfg(test)]
 mod tests {
-    use bakerst_model::{Action, Actor, Detail};
+    use bakerst_model::{Action, Actor, Detail, Seq};
 
     use super::*;
 
@@ -180,8 +180,8 @@ mod tests {
     struct Takes;
 
     impl Journal for Takes {
-        fn append(&self, _: Event) -> Pending<'_, Result<Seq, JournalError>> {
-            Box::pin(std::future::ready(Ok(Seq(1))))
+        fn append(&self, _: Event) -> Appending<'_> {
+            Appending::done(Ok(Seq(1)))
         }
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bakerst_audit::sealed_input::{open_input, seal_input};
-use bakerst_model::{Digest, Event, Journal, JournalError, Pending, Secret, Seq};
+use bakerst_model::{Appending, Digest, Event, Journal, JournalError, Secret};
 use bakerst_secrets::{MasterKey, SEAL_RANDOM_BYTES, open, seal};
 
 /// The name under which the key is kept.
@@ -47,12 +47,12 @@ impl InputSealer {
 }
 
 impl Journal for InputSealer {
-    fn append(&self, event: Event) -> Pending<'_, Result<Seq, JournalError>> {
+    fn append(&self, event: Event) -> Appending<'_> {
         match seal_input(event, |plain| self.key.seal(plain)) {
             Ok(event) => self.inner.append(event),
             Err(why) => {
                 let why = format!("its input cannot be sealed: {why}");
-                Box::pin(std::future::ready(Err(JournalError::Unwritable(why.into()))))
+                Appending::done(Err(JournalError::Unwritable(why.into())))
             }
         }
     }

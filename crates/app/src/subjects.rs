@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bakerst_audit::erasure::{SUBJECT_PREFIX, reveal, veil};
-use bakerst_model::{Digest, Event, Journal, JournalError, Pending, Secret, Seq, UserId};
+use bakerst_model::{Appending, Digest, Event, Journal, JournalError, Secret, UserId};
 use bakerst_secrets::{MasterKey, SEAL_RANDOM_BYTES, SealedFile, SecretsError, open, seal};
 
 /// What sealed parts of records are for, so that nothing else passes for one.
@@ -115,13 +115,13 @@ impl SealingJournal {
 }
 
 impl Journal for SealingJournal {
-    fn append(&self, event: Event) -> Pending<'_, Result<Seq, JournalError>> {
+    fn append(&self, event: Event) -> Appending<'_> {
         let veiled = self.subjects().veil(event);
         match veiled {
             Ok(event) => self.inner.append(event),
             Err(why) => {
                 let why = format!("the event cannot be sealed for its person: {why}");
-                Box::pin(std::future::ready(Err(JournalError::Unwritable(why.into()))))
+                Appending::done(Err(JournalError::Unwritable(why.into())))
             }
         }
     }
@@ -129,7 +129,7 @@ impl Journal for SealingJournal {
 
 #[cfg(test)]
 mod tests {
-    use bakerst_model::{Action, Actor, Code, Detail};
+    use bakerst_model::{Action, Actor, Code, Detail, Seq};
     use serde_json::json;
 
     use super::*;
@@ -139,11 +139,11 @@ mod tests {
     struct Notebook(Mutex<Vec<Event>>);
 
     impl Journal for Notebook {
-        fn append(&self, event: Event) -> Pending<'_, Result<Seq, JournalError>> {
+        fn append(&self, event: Event) -> Appending<'_> {
             let mut events = self.0.lock().unwrap();
             events.push(event);
             let seq = Seq(events.len() as u64);
-            Box::pin(async move { Ok(seq) })
+            Appending::done(Ok(seq))
         }
     }
 

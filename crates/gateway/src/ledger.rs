@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use bakerst_model::{Accountable, Event, Journal, JournalError, Pending, Recorded, Seq};
+use bakerst_model::{Accountable, Appending, Event, Journal, JournalError, Recorded};
 
 /// How the last append went.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -58,16 +58,14 @@ impl Ledger {
 }
 
 impl Journal for Ledger {
-    fn append(&self, event: Event) -> Pending<'_, Result<Seq, JournalError>> {
-        Box::pin(async move {
-            let appended = self.journal.append(event).await;
-            let health = match &appended {
+    fn append(&self, event: Event) -> Appending<'_> {
+        self.journal.append(event).inspect(|appended| {
+            let health = match appended {
                 Ok(_) => 0,
                 Err(JournalError::Unwritable(_)) => 1,
                 Err(JournalError::Closed(_)) => 2,
             };
             self.health.store(health, Ordering::Relaxed);
-            appended
         })
     }
 }

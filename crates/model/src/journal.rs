@@ -1,7 +1,9 @@
 //! The journal port, and the proof that something was recorded before it was acted upon.
 
+use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use crate::{Code, Event, Seq};
 
@@ -34,7 +36,55 @@ impl JournalError {
 /// Where events are kept. When `append` has answered, the event is as durable as was asked for.
 pub trait Journal: Send + Sync {
     /// Appends one event and says where it stands.
-    fn append(&self, event: Event) -> Pending<'_, Result<Seq, JournalError>>;
+    fn append(&self, event: Event) -> Appending<'_>;
+}
+
+/// An event on its way into a journal. Most are there at once, and nothing is put aside for them.
+#[must_use = "an event that nobody waits for may not be recorded"]
+pub enum Appending<'j> {
+    /// It was taken, or refused.
+    Done(Ready<Result<Seq, JournalError>>),
+    /// The journal takes its time.
+    Waits(Pending<'j, Result<Seq, JournalError>>),
+}
+
+impl<'j> Appending<'j> {
+    /// What was decided at once.
+    pub fn done(appended: Result<Seq, JournalError>) -> Self {
+        Self::Done(ready(appended))
+    }
+
+    /// What will be decided.
+    pub fn waits(appending: impl Future<Output = Result<Seq, JournalError>> + Send + 'j) -> Self {
+        Self::Waits(Box::pin(appending))
+    }
+
+    /// Has this look at what comes of it.
+    pub fn inspect(self, look: impl FnOnce(&Result<Seq, JournalError>) + Send + 'j) -> Self {
+        match self {
+            Self::Done(appended) => {
+                let appended = appended.into_inner();
+                look(&appended);
+                Self::done(appended)
+            }
+            Self::Waits(appending) => Self::waits(async move {
+                let appended = appending.await;
+                look(&appended);
+                appended
+            }),
+        }
+    }
+}
+
+impl Future for Appending<'_> {
+    type Output = Result<Seq, JournalError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Done(appended) => Pin::new(appended).poll(context),
+            Self::Waits(appending) => appending.as_mut().poll(context),
+        }
+    }
 }
 
 /// A value that can say what the log must know about it.

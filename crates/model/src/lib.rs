@@ -31,7 +31,7 @@ pub use code::{Blame, Code};
 pub use digest::Digest;
 pub use event::{Action, Actor, Category, Detail, Event, EventError};
 pub use id::{AgentId, ApprovalId, ConversationId, DecisionId, IdError, Seq, ToolName, UserId};
-pub use journal::{Accountable, Journal, JournalError, Pending, Recorded};
+pub use journal::{Accountable, Appending, Journal, JournalError, Pending, Recorded};
 pub use limits::Limits;
 pub use money::{MicroUsd, MoneyError};
 pub use pin::{Reached, ServerIdentity, ToolDefinition, ToolDefinitionError};

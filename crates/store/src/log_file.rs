@@ -27,7 +27,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bakerst_audit::{About, ChainError, Fault, LogId, LogKey, LogKeys};
-use bakerst_model::{Clock, Code, Digest, Event, Journal, JournalError, Pending, Seq};
+use bakerst_model::{Appending, Clock, Code, Digest, Event, Journal, JournalError, Seq};
 
 use self::disk::{Disk, Files};
 use self::recover::Opening;
@@ -330,17 +330,16 @@ impl LogFile {
 }
 
 impl Journal for LogFile {
-    fn append(&self, event: Event) -> Pending<'_, Result<Seq, JournalError>> {
+    fn append(&self, event: Event) -> Appending<'_> {
         // It gets its place at once, in the order of the calls, and not when it is first waited for.
-        let written = self.shared.append(&event);
-        Box::pin(async move {
-            match written? {
-                Written::Answered(seq) => Ok(seq),
-                Written::Waits(answer) => answer
-                    .await
-                    .unwrap_or_else(|_| Err(JournalError::Closed("it was stopped".into()))),
-            }
-        })
+        match self.shared.append(&event) {
+            Ok(Written::Answered(seq)) => Appending::done(Ok(seq)),
+            Ok(Written::Waits(answer)) => Appending::waits(async move {
+                let stopped = |_| Err(JournalError::Closed("it was stopped".into()));
+                answer.await.unwrap_or_else(stopped)
+            }),
+            Err(refused) => Appending::done(Err(refused)),
+        }
     }
 }
 

@@ -1,12 +1,11 @@
 //! Events of the application's own.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::task::Poll;
 
 use bakerst_guard::{Loggable, Policy};
-use bakerst_model::{
-    Action, Code, Detail, Escaped, Event, Journal, JournalError, Limits, Pending, Seq,
-};
+use bakerst_model::{Action, Code, Detail, Escaped, Event, Journal, JournalError, Limits, Seq};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -111,11 +110,10 @@ struct ReportedDetail {
 /// Hands all events to the journal in order, and waits for all of them at once, so that they can
 /// become durable together. Says where those that were taken stand, and what befell the others.
 async fn record_all(journal: &dyn Journal, events: Vec<Event>) -> (Vec<Seq>, Option<JournalError>) {
-    let mut open: Vec<Pending<'_, _>> =
-        events.into_iter().map(|event| journal.append(event)).collect();
+    let mut open: Vec<_> = events.into_iter().map(|event| journal.append(event)).collect();
     let (mut recorded, mut failed) = (Vec::with_capacity(open.len()), None);
     poll_fn(|context| {
-        open.retain_mut(|append| match append.as_mut().poll(context) {
+        open.retain_mut(|append| match Pin::new(append).poll(context) {
             Poll::Pending => true,
             Poll::Ready(Ok(seq)) => {
                 recorded.push(seq);

@@ -35,11 +35,24 @@ enum Side {
     Server,
 }
 
+impl Side {
+    /// A line that this side is to hear.
+    fn hears(self, text: String) -> Option<Said> {
+        Some(Said { to: self, text })
+    }
+}
+
+/// A line, and who is to hear it.
+struct Said {
+    to: Side,
+    text: String,
+}
+
 /// Both sides, and what lies between.
 pub(super) struct Talk {
     link: Arc<Link>,
     /// What calls that are judged beside come to.
-    coming: mpsc::Receiver<(Side, String)>,
+    coming: mpsc::Receiver<Said>,
     client: Lines,
     server: Lines,
     out: Outs,
@@ -52,10 +65,16 @@ struct Outs {
 }
 
 impl Outs {
-    fn push(&mut self, (to, text): (Side, String)) {
+    fn push(&mut self, Said { to, text }: Said) {
         match to {
             Side::Client => self.client.push(&text),
             Side::Server => self.server.push(&text),
+        }
+    }
+
+    fn push_all(&mut self, coming: &mut mpsc::Receiver<Said>) {
+        while let Ok(said) = coming.try_recv() {
+            self.push(said);
         }
     }
 
@@ -96,9 +115,7 @@ impl Talk {
         let Self { link, coming, client, server, out } = self;
         let (mut judging, mut done, mut told) = (JoinSet::new(), false, false);
         while !out.client.is_closed() {
-            while let Ok(said) = coming.try_recv() {
-                out.push(said);
-            }
+            out.push_all(coming);
             // The server learns that the client is done once it has all that the client asked.
             if done && !told && judging.is_empty() && out.server.bytes() == 0 {
                 told = true;
@@ -133,16 +150,11 @@ impl Talk {
                     return;
                 }
             };
-            let heard = link.hear(from, line, &mut judging);
-            tokio::pin!(heard);
-            loop {
-                tokio::select! {
-                    biased;
-                    () = &mut heard => break,
-                    // What is said on the way goes out, so that nobody waits for room that only
-                    // we can make.
-                    Some(said) = coming.recv() => out.push(said),
-                }
+            let said = link.hear(from, line, &mut judging).await;
+            // A call that was judged beside reaches the server before what came later.
+            out.push_all(coming);
+            if let Some(said) = said {
+                out.push(said);
             }
         }
     }
@@ -150,9 +162,7 @@ impl Talk {
     /// The server has said its last; the client gets all of it, in its own time.
     async fn end(&mut self, wrapper: &mut UnixStream) {
         wrapper.write_all(&[LinkNews::ServerDone.letter()]).await.ok();
-        while let Ok(said) = self.coming.try_recv() {
-            self.out.push(said);
-        }
+        self.out.push_all(&mut self.coming);
         tokio::select! {
             () = self.out.client.write_all() => {}
             _ = wrapper.read_u8() => {}
@@ -161,9 +171,7 @@ impl Talk {
 
     /// What was said last still goes out, unless nobody reads it.
     pub(super) async fn say_last_words(&mut self) {
-        while let Ok(said) = self.coming.try_recv() {
-            self.out.push(said);
-        }
+        self.out.push_all(&mut self.coming);
         let said = async {
             self.out.client.write_all().await;
             self.out.server.write_all().await;
@@ -175,7 +183,7 @@ impl Talk {
 /// What is decided about lines.
 struct Link {
     relay: Relay,
-    lines: mpsc::Sender<(Side, String)>,
+    lines: mpsc::Sender<Said>,
     /// The client's requests that have not been answered.
     asked: Mutex<HashMap<Id, Stage>>,
 }
@@ -189,9 +197,15 @@ enum Stage {
 }
 
 impl Link {
-    async fn hear(self: &Arc<Self>, from: Side, line: &[u8], judging: &mut JoinSet<()>) {
+    /// Takes a line, and says what comes of it, unless that is judged beside and comes later.
+    async fn hear(
+        self: &Arc<Self>,
+        from: Side,
+        line: &[u8],
+        judging: &mut JoinSet<()>,
+    ) -> Option<Said> {
         if line.trim_ascii().is_empty() {
-            return;
+            return None;
         }
         match (from, std::str::from_utf8(line)) {
             (Side::Client, Ok(text)) => self.from_client(text, judging).await,
@@ -199,20 +213,20 @@ impl Link {
             (Side::Client, Err(_)) => {
                 let words = "a line is not UTF-8";
                 let error = answer::error(None, answer::INVALID_REQUEST, words, None);
-                self.say(Side::Client, error).await;
+                Side::Client.hears(error)
             }
             // What a server prints beside its messages is passed on to nobody.
-            (Side::Server, Err(_)) => {}
+            (Side::Server, Err(_)) => None,
         }
     }
 
-    async fn from_client(self: &Arc<Self>, text: &str, judging: &mut JoinSet<()>) {
+    async fn from_client(self: &Arc<Self>, text: &str, judging: &mut JoinSet<()>) -> Option<Said> {
         let message = match Message::read(text) {
             Ok(message) => message,
             Err(why) => {
                 let words = why.to_string();
                 let error = answer::error(None, answer::INVALID_REQUEST, &words, None);
-                return self.say(Side::Client, error).await;
+                return Side::Client.hears(error);
             }
         };
         match message.kind {
@@ -225,39 +239,41 @@ impl Link {
                         false => "a request of this id is open already",
                     };
                     let error = answer::error(Some(&id), answer::INVALID_REQUEST, words, None);
-                    return self.say(Side::Client, error).await;
+                    return Side::Client.hears(error);
                 }
                 let (link, text) = (self.clone(), message.text.to_owned());
                 let mut judged = Box::pin(async move { link.judge(text).await });
-                let is_done =
-                    poll_fn(|context| Poll::Ready(judged.as_mut().poll(context).is_ready()));
-                if !is_done.await {
-                    // The lock is held until the stage is in, so the task cannot end before.
-                    let mut asked = self.asked();
-                    let task = judging.spawn(judged);
-                    asked.entry(id).or_insert(Stage::Judged(task));
+                let at_once = poll_fn(|context| Poll::Ready(judged.as_mut().poll(context)));
+                if let Poll::Ready(said) = at_once.await {
+                    return said;
                 }
+                let link = self.clone();
+                // The lock is held until the stage is in, so the task cannot end before.
+                let mut asked = self.asked();
+                let task = judging.spawn(async move { link.say(judged.await).await });
+                asked.entry(id).or_insert(Stage::Judged(task));
+                None
             }
-            Kind::Notification { .. } if self.cancels(&message) => {}
+            Kind::Notification { .. } if self.cancels(&message) => None,
             Kind::Notification { .. } | Kind::Response { .. } => {
-                self.say(Side::Server, message.text.to_owned()).await;
+                Side::Server.hears(message.text.to_owned())
             }
         }
     }
 
-    /// Has a client's request judged, and passes it on or answers it.
-    async fn judge(&self, text: String) {
-        let Some(request) = request_in(&text) else { return };
+    /// Has a client's request judged, so that it is passed on or answered.
+    async fn judge(&self, text: String) -> Option<Said> {
+        let request = request_in(&text)?;
         let wait = Duration::from_secs(self.relay.gateway.limits.wait_seconds_max);
         match self.heard(&request, wait).await {
             Onward::Pass(cleared) => {
                 let (text, awaited) = cleared.into_parts();
                 self.asked().insert(awaited.id.clone(), Stage::Sent(Box::new(awaited)));
-                self.say(Side::Server, text).await;
+                Side::Server.hears(text)
             }
             Onward::Answer(answer) | Onward::Later(answer, _) => {
                 self.asked().remove(&request.id());
-                self.say(Side::Client, answer).await;
+                Side::Client.hears(answer)
             }
         }
     }
@@ -274,7 +290,7 @@ impl Link {
                 () = pulse.due(), if pulse.is_heard() => {}
             }
             if let Some(word) = pulse.word() {
-                self.say(Side::Client, word).await;
+                self.say(Side::Client.hears(word)).await;
             }
         }
     }
@@ -289,58 +305,57 @@ impl Link {
         true
     }
 
-    async fn from_server(self: &Arc<Self>, text: &str, judging: &mut JoinSet<()>) {
+    async fn from_server(self: &Arc<Self>, text: &str, judging: &mut JoinSet<()>) -> Option<Said> {
         // What a server prints beside its messages is passed on to nobody.
-        let Ok(message) = Message::read(text) else { return };
+        let message = Message::read(text).ok()?;
         match message.kind {
             Kind::Notification { .. } => {
-                if let Some(told) = self.relay.told(&message) {
-                    self.say(Side::Client, told).await;
-                }
+                self.relay.told(&message).and_then(|told| Side::Client.hears(told))
             }
             Kind::Response { id, .. } => {
                 // An answer that nobody waits for is dropped, and so is a second one.
-                let Some(id) = id.and_then(read_id) else { return };
+                let id = id.and_then(read_id)?;
                 let asked = self.asked().remove(&id);
                 let awaited = match asked {
                     Some(Stage::Sent(awaited)) => awaited,
                     Some(judged @ Stage::Judged(_)) => {
                         // An answer before the question was asked is none.
                         self.asked().insert(id, judged);
-                        return;
+                        return None;
                     }
-                    None => return,
+                    None => return None,
                 };
-                let answer = self.relay.answered(&awaited, &message).await;
-                self.say(Side::Client, answer).await;
+                Side::Client.hears(self.relay.answered(&awaited, &message).await)
             }
             Kind::Request(request) if judging.len() >= self.relay.gateway.limits.requests_max => {
                 let words = "more requests are open than `requests_max` allows";
                 let error =
                     answer::error(Some(&request.id()), answer::INVALID_REQUEST, words, None);
-                self.say(Side::Server, error).await;
+                Side::Server.hears(error)
             }
             Kind::Request(_) => {
                 let (link, text) = (self.clone(), message.text.to_owned());
-                judging.spawn(async move { link.judge_servers(text).await });
+                judging.spawn(async move { link.say(link.judge_servers(text).await).await });
+                None
             }
         }
     }
 
-    async fn judge_servers(&self, text: String) {
-        let Some(request) = request_in(&text) else { return };
+    async fn judge_servers(&self, text: String) -> Option<Said> {
+        let request = request_in(&text)?;
         let wait = Duration::from_secs(self.relay.gateway.limits.wait_seconds_max);
         match self.relay.ask_client(&request, wait).await {
-            Onward::Pass(()) => self.say(Side::Client, text).await,
-            Onward::Answer(answer) | Onward::Later(answer, _) => {
-                self.say(Side::Server, answer).await;
-            }
+            Onward::Pass(()) => Side::Client.hears(text),
+            Onward::Answer(answer) | Onward::Later(answer, _) => Side::Server.hears(answer),
         }
     }
 
-    async fn say(&self, to: Side, text: String) {
-        // A wrapper that is gone hears nothing, and its connection ends soon.
-        let _ = self.lines.send((to, text)).await;
+    /// Says what was not said at once.
+    async fn say(&self, said: Option<Said>) {
+        if let Some(said) = said {
+            // A wrapper that is gone hears nothing, and its connection ends soon.
+            let _ = self.lines.send(said).await;
+        }
     }
 
     fn asked(&self) -> std::sync::MutexGuard<'_, HashMap<Id, Stage>> {

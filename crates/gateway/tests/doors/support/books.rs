@@ -11,8 +11,8 @@ use bakerst_guard::flow::{
     PartKind,
 };
 use bakerst_model::{
-    Action, Actor, ApprovalId, ConversationId, Digest, Event, Journal, JournalError, Pending, Seq,
-    TokenBook, TokenBookError, TokenRecord, UnixMillis,
+    Action, Actor, Appending, ApprovalId, ConversationId, Digest, Event, Journal, JournalError,
+    Pending, Seq, TokenBook, TokenBookError, TokenRecord, UnixMillis,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -78,8 +78,8 @@ impl FakeJournal {
 }
 
 impl Journal for FakeJournal {
-    fn append(&self, event: Event) -> Pending<'_, Result<Seq, JournalError>> {
-        Box::pin(async move {
+    fn append(&self, event: Event) -> Appending<'_> {
+        Appending::waits(async move {
             match *self.mood.lock().unwrap() {
                 Mood::Takes => {}
                 Mood::Unwritable => {
