@@ -52,8 +52,7 @@ fn measured(full: bool) -> io::Result<Vec<Figure>> {
 
     let batched = start("batched", DurabilityArg::Batched)?;
     let http = added(&batched, rounds)?;
-    // Many short rounds: where a call and its answer meet on one core or on two, they do for a while.
-    let piped = pipes::compare(&folder.path().join("batched"), rounds * 5, how_long / 10)?;
+    let piped = pipes::compare(&folder.path().join("batched"), rounds, how_long / 2)?;
     drop(batched);
     let strict = start("strict", DurabilityArg::Strict)?;
     let slow = added(&strict, rounds.div_ceil(3))?;

@@ -22,7 +22,7 @@ pub(super) fn compare(state: &Path, rounds: u32, how_long: Duration) -> io::Resu
     let (mut wrapped, mut bare) = (Talk::start(wrapped)?, Talk::start(bare)?);
     let mut added = Added::new()?;
     for talk in [&mut wrapped, &mut bare] {
-        talk.call_for(how_long * 2)?;
+        talk.call_for(how_long / 3)?;
     }
     for _ in 0..rounds {
         added.take(&wrapped.call_for(how_long)?, &bare.call_for(how_long)?)?;
