@@ -1,7 +1,7 @@
 //! HTTP/1.1, as a client speaks it with servers that it does not trust.
 //!
 //! Reading is done by values that touch no connection: `heads` reads an answer's head, what follows
-//! it is [`Content`]. `line` drives them over a connection. Whatever could be read in two ways is
+//! it is `Content`. `line` drives them over a connection. Whatever could be read in two ways is
 //! not read at all: the answer is refused, and its connection closed.
 
 mod heads;
