@@ -1,12 +1,15 @@
-//! Request bodies: bounded in length and in time.
+//! Bodies: bounded in length and in time.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody as _};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_TYPE, EXPECT};
 use bakerst_model::{Code, Limits};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 
 use crate::problem::Problem;
 
@@ -24,7 +27,7 @@ pub(crate) fn check_kind(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// Reads a whole body.
+/// Reads the whole body of a request.
 pub(crate) async fn read(body: &mut Body, limits: &Limits) -> Result<Bytes, Problem> {
     let max = limits.body_bytes_max;
     // Known beforehand where the client says so; counted while reading in any case.
@@ -32,22 +35,70 @@ pub(crate) async fn read(body: &mut Body, limits: &Limits) -> Result<Bytes, Prob
     if usize::try_from(promised).unwrap_or(usize::MAX) > max {
         return Err(too_long(&promised.to_string(), max));
     }
-    let collected = Limited::new(&mut *body, max).collect();
-    let in_time = tokio::time::timeout(Duration::from_millis(limits.body_millis_max), collected);
-    match in_time.await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long("too many", max)),
-        Ok(Err(error)) => {
-            Err(Problem::new(Code::BodyNotJson, format!("the request body broke off: {error}")))
+    let in_time = Duration::from_millis(limits.body_millis_max);
+    whole(body, max, in_time).await.map_err(|unread| match unread {
+        Unread::TooLong => too_long("too many", max),
+        Unread::BrokeOff(error) => {
+            Problem::new(Code::BodyNotJson, format!("the request body broke off: {error}"))
         }
-        Err(_) => Err(Problem::new(
+        Unread::TooSlow => Problem::new(
             Code::BodyTooSlow,
             format!(
                 "the request body took longer than `body_millis_max` allows ({})",
                 limits.body_millis_max
             ),
-        )),
+        ),
+    })
+}
+
+/// Why a body was not read.
+#[derive(Debug)]
+pub(crate) enum Unread<E> {
+    /// It is longer than it may be.
+    TooLong,
+    /// It took longer than it may.
+    TooSlow,
+    /// It did not come to its end.
+    BrokeOff(E),
+}
+
+/// Reads a whole body. For one that is here already nobody looks at the clock.
+pub(crate) async fn whole<B>(
+    body: B,
+    bytes_max: usize,
+    within: Duration,
+) -> Result<Bytes, Unread<B::Error>>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    let mut reading = pin!(gathered(body, bytes_max));
+    match poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await {
+        Poll::Ready(read) => read,
+        Poll::Pending => {
+            tokio::time::timeout(within, reading).await.unwrap_or(Err(Unread::TooSlow))
+        }
     }
+}
+
+/// The pieces of a body as one; where there is only one, it is that.
+async fn gathered<B>(mut body: B, bytes_max: usize) -> Result<Bytes, Unread<B::Error>>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    let (mut first, mut joined) = (Bytes::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(Unread::BrokeOff)?.into_data() else { continue };
+        if piece.len() > bytes_max.saturating_sub(first.len() + joined.len()) {
+            return Err(Unread::TooLong);
+        }
+        if first.is_empty() && joined.is_empty() {
+            first = piece;
+        } else {
+            joined.extend_from_slice(&std::mem::take(&mut first));
+            joined.extend_from_slice(&piece);
+        }
+    }
+    Ok(if joined.is_empty() { first } else { joined.into() })
 }
 
 fn too_long(bytes: &str, max: usize) -> Problem {
@@ -73,4 +124,59 @@ pub(crate) async fn drain(body: &mut Body, headers: &HeaderMap, limits: &Limits)
     };
     // What has not come by then is not waited for.
     let _ = tokio::time::timeout(Duration::from_millis(limits.body_millis_max), read_on).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::Context;
+
+    use hyper::body::Frame;
+
+    use super::*;
+
+    /// A body that comes in pieces, and then ends or never does.
+    struct Pieces {
+        pieces: VecDeque<&'static str>,
+        ends: bool,
+    }
+
+    impl HttpBody for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            match self.pieces.pop_front() {
+                Some(piece) => Poll::Ready(Some(Ok(Frame::data(piece.into())))),
+                None if self.ends => Poll::Ready(None),
+                None => Poll::Pending,
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_read_whole_or_not_at_all() {
+        for (pieces, ends, max, want) in [
+            (&[] as &[&str], true, 0, "read ``"),
+            (&["hello"], true, 5, "read `hello`"),
+            (&["hel", "", "l", "o"], true, 5, "read `hello`"),
+            (&["", "hello"], true, 5, "read `hello`"),
+            (&["hello"], true, 4, "TooLong"),
+            (&["hel", "lo"], true, 4, "TooLong"),
+            (&["hel", "lo"], false, 4, "TooLong"),
+            (&["hello"], false, 5, "TooSlow"),
+        ] {
+            let body = Pieces { pieces: pieces.iter().copied().collect(), ends };
+            let read = match whole(body, max, Duration::from_secs(1)).await {
+                Ok(read) => format!("read `{}`", str::from_utf8(&read).unwrap()),
+                Err(unread) => format!("{unread:?}"),
+            };
+            assert_eq!(read, want, "{pieces:?} {ends} {max}");
+        }
+    }
 }

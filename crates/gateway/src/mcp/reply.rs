@@ -8,25 +8,26 @@ use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Response, StatusCode};
 use bakerst_model::Limits;
-use http_body_util::{BodyExt as _, Limited};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::message::{Id, Kind, Message, read_id};
 use super::upstream::FromServer;
+use crate::body::{Unread, whole as whole_body};
 
 /// A server's whole answer.
 pub(super) async fn collected(body: FromServer, limits: &Limits) -> Result<String, String> {
     let max = limits.result_bytes_max;
     let patience = Duration::from_millis(limits.upstream_millis_max);
-    let collected = Limited::new(body, max).collect();
-    match tokio::time::timeout(patience, collected).await {
-        Ok(Ok(collected)) => String::from_utf8(collected.to_bytes().into())
+    match whole_body(body, max, patience).await {
+        Ok(whole) => String::from_utf8(whole.into())
             .map_err(|_| "the server's answer is not UTF-8".to_owned()),
-        Ok(Err(_)) => Err(format!(
+        Err(Unread::TooLong | Unread::BrokeOff(_)) => Err(format!(
             "the server's answer broke off, or is longer than `result_bytes_max` allows ({max})"
         )),
-        Err(_) => Err("the server took longer than `upstream_millis_max` allows".to_owned()),
+        Err(Unread::TooSlow) => {
+            Err("the server took longer than `upstream_millis_max` allows".to_owned())
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -150,7 +151,17 @@ impl Talk {
                     return;
                 }
             };
-            let said = link.hear(from, line, &mut judging).await;
+            let said = {
+                let mut heard = pin!(link.hear(from, line, &mut judging));
+                loop {
+                    tokio::select! {
+                        biased;
+                        said = &mut heard => break said,
+                        // Who says something on the way may hold what is waited for here.
+                        Some(said) = coming.recv() => out.push(said),
+                    }
+                }
+            };
             // A call that was judged beside reaches the server before what came later.
             out.push_all(coming);
             if let Some(said) = said {

@@ -49,11 +49,11 @@ enum Ends {
 
 impl Answer {
     /// Writes the head.
-    pub(super) fn begin(
+    pub(super) fn begin<S>(
         response: Response<Body>,
         asked: Asked,
         date: &mut Date,
-        out: &mut Vec<u8>,
+        wire: &Shared<S>,
     ) -> Self {
         let (parts, body) = response.into_parts();
         let is_bare = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -64,6 +64,8 @@ impl Answer {
             None => Ends::WithConnection,
         };
         let is_last = asked.is_last || ends == Ends::WithConnection || hangs_up(&parts.headers);
+        let mut wire = wire.lock();
+        let out = wire.begin_answer();
         out.extend_from_slice(b"HTTP/1.1 ");
         out.extend_from_slice(parts.status.as_str().as_bytes());
         out.push(b' ');

@@ -1,6 +1,6 @@
 //! One connection, request after request.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll};
 
@@ -60,8 +60,8 @@ enum Waits {
     Head,
     /// The next request, if there is one.
     Request,
-    /// The other side, to take what it asked for.
-    Reader,
+    /// The other side, to take what it asked for, of which it has taken so many steps.
+    Reader(u64),
     /// Nothing but us.
     Not,
 }
@@ -90,7 +90,12 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Line<S> {
         Fut: Future<Output = Response<Body>>,
     {
         let stopped = stopping.clone();
-        let mut stop = pin!(async move { stopping.wait_for(|stopping| *stopping).await.is_ok() });
+        let mut stop = pin!(async move {
+            if stopping.wait_for(|stopping| *stopping).await.is_err() {
+                // Whoever could have told is gone.
+                pending::<()>().await;
+            }
+        });
         loop {
             let asking = poll_fn(|context| {
                 let asked = self.poll_request(context);
@@ -109,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Line<S> {
             let Ok(response) = self.answered(answer(request)).await else { return End::Over };
             let is_whole = self.wire.is_ours_alone() && self.wire.lock().is_whole();
             asked.is_last |= !is_whole || *stopped.borrow();
-            let mut answer = Answer::begin(response, asked, &mut self.date, self.wire.lock().out());
+            let mut answer = Answer::begin(response, asked, &mut self.date, &self.wire);
             let said = poll_fn(|context| self.poll_say(context, &mut answer)).await;
             if said.is_err() || answer.is_last() {
                 return End::Over;
@@ -153,7 +158,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Line<S> {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(Gone)) => return Poll::Ready(Err(End::Over)),
                 Poll::Pending => {
-                    let (waits, time) = match begun || self.is_fresh {
+                    // Who has begun a head and took it back again has no more time for another.
+                    let (waits, time) = match begun || self.is_fresh || self.waits == Waits::Head {
                         true => (Waits::Head, self.patience.head()),
                         false => (Waits::Request, REST),
                     };
@@ -189,13 +195,15 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Line<S> {
             self.waits = Waits::Not;
             return said;
         }
-        if self.wire.lock().out().is_empty() {
-            // There is nothing yet that it could take.
-            self.waits = Waits::Not;
-        } else if std::mem::replace(&mut self.waits, Waits::Reader) != Waits::Reader {
+        let (steps, nothing_left) = {
+            let mut wire = self.wire.lock();
+            (wire.steps(), wire.out().is_empty())
+        };
+        let waits = if nothing_left { Waits::Not } else { Waits::Reader(steps) };
+        if std::mem::replace(&mut self.waits, waits) != waits {
             self.deadline.set(REST);
         }
-        if self.waits == Waits::Reader && self.deadline.poll(context).is_ready() {
+        if !nothing_left && self.deadline.poll(context).is_ready() {
             return Poll::Ready(Err(Gone));
         }
         self.poll_gone(context).map(Err)

@@ -13,6 +13,12 @@ use crate::http1::{BadContent, Buffer, Content};
 
 /// What is kept of the room that a long answer took.
 const OUT_BYTES_KEPT: usize = 8 << 10;
+/// And while more of it may come.
+const OUT_BYTES_MAX: usize = 64 << 10;
+/// How much the other side must take within the time that it has for it, unless it takes all.
+const STEP_BYTES: usize = 64 << 10;
+/// How far is read ahead of what is being answered, to learn whether the other side is still there.
+const AHEAD_BYTES_MAX: usize = 4 << 10;
 
 /// The other side is gone.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,6 +39,10 @@ pub(super) struct Wire<S> {
     /// What goes out, and how much of it is out.
     out: Vec<u8>,
     sent: usize,
+    /// How often the other side took all of it, or a step.
+    steps: u64,
+    /// How much it took since.
+    taken: usize,
 }
 
 impl<S> Clone for Shared<S> {
@@ -44,8 +54,10 @@ impl<S> Clone for Shared<S> {
 impl<S> Shared<S> {
     pub(super) fn new(stream: S) -> Self {
         let (stream, buffer, out) = (Some(stream), Buffer::default(), Vec::new());
-        let (content, expects, sent) = (Content::Over, false, 0);
-        Self(Arc::new(Mutex::new(Wire { stream, buffer, content, expects, out, sent })))
+        let (content, expects) = (Content::Over, false);
+        let (sent, steps, taken) = (0, 0, 0);
+        let wire = Wire { stream, buffer, content, expects, out, sent, steps, taken };
+        Self(Arc::new(Mutex::new(wire)))
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Wire<S>> {
@@ -73,6 +85,17 @@ impl<S> Wire<S> {
     }
 
     pub(super) fn out(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    /// How far the other side has come with taking what it asked for.
+    pub(super) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Nobody is told any more to send content: the answer begins.
+    pub(super) fn begin_answer(&mut self) -> &mut Vec<u8> {
+        self.expects = false;
         &mut self.out
     }
 
@@ -106,9 +129,7 @@ impl<S> Wire<S> {
 
     pub(super) fn shrink(&mut self) {
         self.buffer.shrink();
-        if self.out.capacity() > OUT_BYTES_KEPT {
-            self.out = Vec::new();
-        }
+        self.out.shrink_to(OUT_BYTES_KEPT);
     }
 }
 
@@ -122,10 +143,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// Ends once the client is gone; never where it has said more already, or its content is
+    /// Ends once the client is gone; never where it has said much already, or its content is
     /// another's to read.
     pub(super) fn poll_gone(&mut self, context: &mut Context<'_>, is_ours: bool) -> Poll<Gone> {
-        while self.buffer.is_empty() && (is_ours || self.content.is_over()) {
+        let is_idle = is_ours || self.content.is_over();
+        while is_idle && self.rest().len() < AHEAD_BYTES_MAX {
             if let Err(gone) = ready!(self.poll_read(context)) {
                 return Poll::Ready(gone);
             }
@@ -160,12 +182,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         let Some(stream) = &mut self.stream else { return Poll::Ready(Err(Gone)) };
         while let Some(rest @ [_, ..]) = self.out.get(self.sent..) {
             match ready!(Pin::new(&mut *stream).poll_write(context, rest)) {
-                Ok(written @ 1..) => self.sent += written,
+                Ok(written @ 1..) => {
+                    (self.sent, self.taken) = (self.sent + written, self.taken + written);
+                    if self.taken >= STEP_BYTES {
+                        (self.steps, self.taken) = (self.steps + 1, 0);
+                    }
+                }
                 Ok(0) | Err(_) => return Poll::Ready(Err(Gone)),
             }
         }
-        self.out.clear();
-        self.sent = 0;
+        if self.sent > 0 {
+            (self.steps, self.taken, self.sent) = (self.steps + 1, 0, 0);
+            self.out.clear();
+        }
+        if self.out.capacity() > OUT_BYTES_MAX {
+            self.out.shrink_to(OUT_BYTES_KEPT);
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -310,7 +310,7 @@ impl Drop for Flag {
 
 #[tokio::test]
 async fn once_the_client_is_gone_nobody_works_on_its_answer() {
-    for begun in [false, true] {
+    for (begun, more) in [(false, ""), (true, ""), (false, "\r\n"), (false, GET)] {
         let let_go = Arc::new(AtomicBool::new(false));
         let flag = let_go.clone();
         let mut client = Client::of(move |_| {
@@ -328,7 +328,7 @@ async fn once_the_client_is_gone_nobody_works_on_its_answer() {
                 Response::new(Body::new(Pieces { coming, claims: None }))
             })
         });
-        client.say(GET).await;
+        client.say(&[GET, more].concat()).await;
         if begun {
             client.hear("begun\r\n").await;
         }
@@ -392,6 +392,34 @@ async fn whoever_does_not_take_what_they_asked_for_is_hung_up_on() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn whoever_takes_it_slowly_but_steadily_gets_all_of_it() {
+    for claims in [None, Some(2 << 20)] {
+        let (send, coming) = mpsc::channel(1);
+        send.try_send(Ok(Bytes::from(vec![b'x'; 2 << 20]))).unwrap();
+        drop(send);
+        let coming = std::sync::Mutex::new(Some(coming));
+        let mut client = Client::of(move |_| {
+            let coming = coming.lock().unwrap().take().unwrap();
+            answering(async move { Response::new(Body::new(Pieces { coming, claims })) })
+        });
+        client.say(LAST).await;
+        let (began, mut heard) = (tokio::time::Instant::now(), 0);
+        let mut piece = vec![0; 32 << 10];
+        loop {
+            tokio::time::advance(REST / 4).await;
+            match client.stream.read(&mut piece).await.unwrap() {
+                0 => break,
+                read => heard += read,
+            }
+            if heard > 2 << 20 && client.serving.is_finished() {
+                drop((&mut client.serving).await.unwrap());
+            }
+        }
+        assert!(heard > 2 << 20 && began.elapsed() > REST * 10, "{heard}");
+    }
+}
+
 /// A stream with nothing to say is nobody's fault.
 #[tokio::test(start_paused = true)]
 async fn a_silent_stream_stays_open() {
@@ -430,6 +458,33 @@ async fn whoever_is_slow_with_a_request_is_hung_up_on() {
         tokio::time::advance(Duration::from_millis(100)).await;
     }
     assert!(began.elapsed() < head + Duration::from_secs(1));
+    // Nor does an empty line, of which one half comes at a time.
+    let mut client = Client::of(echo);
+    client.say(GET).await;
+    client.hear("\r\n\r\n/").await;
+    let (began, mut half) = (tokio::time::Instant::now(), b"\r\n".chunks(1).cycle());
+    while !client.serving.is_finished() {
+        let _ = client.stream.write_all(half.next().unwrap()).await;
+        tokio::time::advance(Duration::from_millis(100)).await;
+    }
+    assert!(began.elapsed() < head + Duration::from_secs(1));
+}
+
+/// The head of an answer is written while nobody holds the wire that its body may ask.
+#[tokio::test]
+async fn an_answer_may_be_made_of_the_request() {
+    let mirror =
+        |request: http::Request<Body>| answering(async move { Response::new(request.into_body()) });
+    for content in
+        ["content-length: 10\r\n\r\nhello", "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"]
+    {
+        let mut client = Client::of(mirror);
+        client.say(&format!("POST / HTTP/1.1\r\nexpect: 100-continue\r\n{content}")).await;
+        client.hear("hello").await;
+        client.say(if content.starts_with('c') { "world" } else { "0\r\n\r\n" }).await;
+        let rest = client.rest().await;
+        assert!(["world", "\r\n0\r\n\r\n"].contains(&rest.as_str()), "{rest:?}");
+    }
 }
 
 #[tokio::test]
