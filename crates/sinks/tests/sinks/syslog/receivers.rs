@@ -33,7 +33,7 @@ impl Way {
 struct Wanted<'a> {
     way: Way,
     port: u16,
-    /// A TCP port that says when it is ready, which one for datagrams does not.
+    /// A TCP port that says when it is ready, which one for datagrams cannot.
     ready: u16,
     folder: &'a Path,
     certificates: &'a Certificates,
@@ -142,7 +142,11 @@ async fn all_take(way: Way, count: u64) {
             let (port, ready, folder) = (free_port(), free_port(), folder.path());
             let wanted = Wanted { way, port, ready, folder, certificates: &certificates };
             let Some(_running) = receiver(&wanted) else { continue };
+            // Which of its ports it opens first is its own affair, and it may take a moment between them.
             await_port(ready);
+            if !matches!(way, Way::Udp) {
+                await_port(port);
+            }
             let mut more = json!({"protocol": way.name(), "format": form});
             if let Way::Tls = way {
                 more["transport"] = json!({"ca_file": certificates.path("ca.pem")});
