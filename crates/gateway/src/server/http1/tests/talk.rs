@@ -142,6 +142,18 @@ fn pieces(
     }
 }
 
+/// Answers one request with what comes here.
+fn one_answer(
+    coming: mpsc::Receiver<Result<Bytes, &'static str>>,
+    claims: Option<u64>,
+) -> impl Fn(http::Request<Body>) -> Answering + Send {
+    let coming = std::sync::Mutex::new(Some(coming));
+    move |_| {
+        let coming = coming.lock().unwrap().take().unwrap();
+        answering(async move { Response::new(Body::new(Pieces { coming, claims })) })
+    }
+}
+
 const GET: &str = "GET / HTTP/1.1\r\n\r\n";
 const LAST: &str = "GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
 
@@ -345,11 +357,7 @@ async fn once_the_client_is_gone_nobody_works_on_its_answer() {
 #[tokio::test]
 async fn a_stream_is_heard_as_it_comes() {
     let (send, coming) = mpsc::channel(1);
-    let coming = std::sync::Mutex::new(Some(coming));
-    let mut client = Client::of(move |_| {
-        let coming = coming.lock().unwrap().take().unwrap();
-        answering(async move { Response::new(Body::new(Pieces { coming, claims: None })) })
-    });
+    let mut client = Client::of(one_answer(coming, None));
     client.say(LAST).await;
     for piece in ["one", "two"] {
         send.send(Ok(Bytes::from(piece))).await.unwrap();
@@ -378,11 +386,7 @@ async fn whoever_does_not_take_what_they_asked_for_is_hung_up_on() {
     for claims in [None, Some(100_000)] {
         let (send, coming) = mpsc::channel(1);
         send.try_send(Ok(Bytes::from(vec![b'x'; 100_000]))).unwrap();
-        let coming = std::sync::Mutex::new(Some(coming));
-        let mut client = Client::within(100, move |_| {
-            let coming = coming.lock().unwrap().take().unwrap();
-            answering(async move { Response::new(Body::new(Pieces { coming, claims })) })
-        });
+        let mut client = Client::within(100, one_answer(coming, claims));
         client.say(GET).await;
         let began = tokio::time::Instant::now();
         let end = client.serving.await.unwrap().0;
@@ -398,11 +402,7 @@ async fn whoever_takes_it_slowly_but_steadily_gets_all_of_it() {
         let (send, coming) = mpsc::channel(1);
         send.try_send(Ok(Bytes::from(vec![b'x'; 2 << 20]))).unwrap();
         drop(send);
-        let coming = std::sync::Mutex::new(Some(coming));
-        let mut client = Client::of(move |_| {
-            let coming = coming.lock().unwrap().take().unwrap();
-            answering(async move { Response::new(Body::new(Pieces { coming, claims })) })
-        });
+        let mut client = Client::of(one_answer(coming, claims));
         client.say(LAST).await;
         let (began, mut heard) = (tokio::time::Instant::now(), 0);
         let mut piece = vec![0; 32 << 10];
@@ -424,11 +424,7 @@ async fn whoever_takes_it_slowly_but_steadily_gets_all_of_it() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_stream_stays_open() {
     let (send, coming) = mpsc::channel(1);
-    let coming = std::sync::Mutex::new(Some(coming));
-    let mut client = Client::of(move |_| {
-        let coming = coming.lock().unwrap().take().unwrap();
-        answering(async move { Response::new(Body::new(Pieces { coming, claims: None })) })
-    });
+    let mut client = Client::of(one_answer(coming, None));
     client.say(LAST).await;
     client.hear("\r\n\r\n").await;
     assert!(timeout(REST * 10, client.stream.read_u8()).await.is_err());
