@@ -86,22 +86,35 @@ impl PartialEq for Digest {
 
 impl Eq for Digest {}
 
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// A digest in lower-case hexadecimal digits.
+struct Digits([u8; 64]);
+
+impl Digits {
+    fn of(digest: &Digest) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 64];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+        for (pair, byte) in text.chunks_exact_mut(2).zip(digest.0) {
             for (digit, value) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
                 *digit = DIGITS.get(usize::from(value)).copied().unwrap_or(b'?');
             }
         }
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+        Self(text)
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Digits::of(self).as_str())
     }
 }
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(Digits::of(self).as_str())
     }
 }
 

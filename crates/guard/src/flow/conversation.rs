@@ -9,6 +9,7 @@ use super::key::{FlowKey, Purpose};
 use super::known::Known;
 use super::labels::Labels;
 use super::origins::Origins;
+use super::pieces::Squeezer;
 use super::words::Words;
 use super::{ArgumentFact, FlowFacts, Origin, pieces, walk};
 
@@ -230,8 +231,9 @@ impl Conversation {
         let Self { key, summary, untrusted, origins, unkept, .. } = self;
         // Most outputs bring nothing new.
         let (mut some, mut lacking) = (false, Vec::new());
+        let mut squeezer = Squeezer::default();
         all_texts(output, &mut |text| {
-            pieces::each_learnt(key, text, |piece| {
+            pieces::each_learnt(key, text, &mut squeezer, |piece| {
                 some = true;
                 if let Some(segment) = untrusted.insert(piece)
                     && unkept.segments.last() != Some(&segment)
@@ -292,7 +294,7 @@ impl Conversation {
             cut: false,
             arguments: Vec::new(),
         };
-        let mut short = Vec::new();
+        let (mut short, mut squeezer) = (Vec::new(), Squeezer::default());
         facts.cut = !walk::texts(input, &mut |at, text| {
             let text = begin(&text);
             facts.arguments.push(self.fact(at, text, None));
@@ -301,9 +303,9 @@ impl Conversation {
                 facts.arguments.push(self.fact(at, within, Some((link.start, link.end))));
             }
             if !pieces::fills_a_piece(text) {
-                let squeezed = pieces::squeezed(text);
+                let squeezed = squeezer.squeeze(text);
                 if squeezed.len() < pieces::PIECE_BYTES {
-                    short.push(squeezed);
+                    short.extend(std::str::from_utf8(squeezed).map(str::to_owned));
                 }
             }
             facts.arguments.len() < ARGUMENTS_MAX
@@ -365,9 +367,10 @@ impl Conversation {
             return most;
         }
         let (plain, hidden) = pieces::readings(text);
+        let mut squeezer = Squeezer::default();
         for reading in std::iter::once(&*plain).chain(hidden.iter().map(String::as_str)) {
             let (mut all, mut found) = (0, Vec::new());
-            pieces::each_piece(&self.key, &pieces::squeezed(reading), |piece| {
+            pieces::each_piece(&self.key, squeezer.squeeze(reading), |piece| {
                 all += 1;
                 if self.untrusted.contains(piece) {
                     found.push(piece);

@@ -48,9 +48,7 @@ fn decoded(text: &str) -> Vec<String> {
 /// The text with every escape of an address or a page read, be it only one: an address may hide
 /// behind a single `%40`.
 fn unescaped(text: &str) -> Option<String> {
-    if !text.contains(['%', '&']) {
-        return None;
-    }
+    memchr::memchr2(b'%', b'&', text.as_bytes())?;
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['%', '&']) {
@@ -86,23 +84,54 @@ fn folded(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A text without spacing, signs and case.
-pub(super) fn squeezed(text: &str) -> String {
-    if text.is_ascii() {
-        let mut letters = vec![0; text.len()];
+/// Each letter and digit without case, and nothing for every other byte.
+const LETTERS: [u8; 256] = letters();
+
+#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "at compile time")]
+const fn letters() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if (byte as u8).is_ascii_alphanumeric() {
+            table[byte] = (byte as u8).to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    table
+}
+
+#[inline]
+fn letter(byte: u8) -> u8 {
+    LETTERS.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
+/// Room for a text without spacing, signs and case; kept for the next one.
+#[derive(Default)]
+pub(super) struct Squeezer(Vec<u8>);
+
+impl Squeezer {
+    /// A text without spacing, signs and case.
+    pub(super) fn squeeze(&mut self, text: &str) -> &[u8] {
+        let Self(letters) = self;
+        letters.clear();
+        if !text.is_ascii() {
+            let kept = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
+            let mut bytes = [0; 4];
+            kept.for_each(|c| letters.extend_from_slice(c.encode_utf8(&mut bytes).as_bytes()));
+            return letters;
+        }
+        letters.resize(text.len(), 0);
         let mut length = 0;
         for byte in text.bytes() {
             // Without a branch: where a word ends is hard to foresee.
             if let Some(slot) = letters.get_mut(length) {
-                *slot = byte.to_ascii_lowercase();
-                length += usize::from(byte.is_ascii_alphanumeric());
+                *slot = letter(byte);
+                length += usize::from(*slot != 0);
             }
         }
         letters.truncate(length);
-        return String::from_utf8(letters).unwrap_or_default();
+        letters
     }
-    let letters = text.chars().filter(|c| c.is_alphanumeric());
-    letters.flat_map(char::to_lowercase).collect()
 }
 
 /// Whether a text without spacing and signs is surely as long as a piece.
@@ -111,19 +140,23 @@ pub(super) fn fills_a_piece(text: &str) -> bool {
 }
 
 /// Hands on every piece of a squeezed text. One that is shorter than a piece is a piece itself.
-pub(super) fn each_piece(key: &FlowKey, squeezed: &str, mut see: impl FnMut(u64)) {
-    let bytes = squeezed.as_bytes();
-    bytes.array_windows().for_each(|piece| see(key.digest_piece(*piece)));
-    if (WORD_BYTES_MIN..PIECE_BYTES).contains(&bytes.len()) {
-        see(key.digest(Purpose::Piece, bytes));
+pub(super) fn each_piece(key: &FlowKey, squeezed: &[u8], mut see: impl FnMut(u64)) {
+    squeezed.array_windows().for_each(|piece| see(key.digest_piece(*piece)));
+    if (WORD_BYTES_MIN..PIECE_BYTES).contains(&squeezed.len()) {
+        see(key.digest(Purpose::Piece, squeezed));
     }
 }
 
 /// Hands on every piece by which a text can be found again, and each of its short words.
-pub(super) fn each_learnt(key: &FlowKey, text: &str, mut see: impl FnMut(u64)) {
+pub(super) fn each_learnt(
+    key: &FlowKey,
+    text: &str,
+    squeezer: &mut Squeezer,
+    mut see: impl FnMut(u64),
+) {
     let (plain, hidden) = readings(text);
     for reading in std::iter::once(&*plain).chain(hidden.iter().map(String::as_str)) {
-        each_piece(key, &squeezed(reading), &mut see);
+        each_piece(key, squeezer.squeeze(reading), &mut see);
         each_short_word(key, reading, &mut see);
     }
 }
@@ -132,12 +165,12 @@ fn each_short_word(key: &FlowKey, text: &str, mut see: impl FnMut(u64)) {
     let is_short = |length: usize| (WORD_BYTES_MIN..PIECE_BYTES).contains(&length);
     if !text.is_ascii() {
         let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| is_short(word.len()));
-        return words.for_each(|word| each_piece(key, &word.to_lowercase(), &mut see));
+        return words.for_each(|word| each_piece(key, word.to_lowercase().as_bytes(), &mut see));
     }
-    let words = text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric());
+    let words = text.as_bytes().split(|byte| letter(*byte) == 0);
     for word in words.filter(|word| is_short(word.len())) {
         let mut letters = [0; PIECE_BYTES];
-        letters.iter_mut().zip(word).for_each(|(to, from)| *to = from.to_ascii_lowercase());
+        letters.iter_mut().zip(word).for_each(|(to, from)| *to = letter(*from));
         see(key.digest(Purpose::Piece, letters.get(..word.len()).unwrap_or_default()));
     }
 }

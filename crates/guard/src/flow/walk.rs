@@ -67,8 +67,11 @@ pub(super) fn links(text: &str) -> impl Iterator<Item = Range<usize>> {
 
 /// Whether any word of a text may be an address on the web.
 fn may_hold_links(text: &str) -> bool {
-    let mut signs = text.as_bytes().array_windows::<3>();
-    signs.any(|sign| sign == b"://" || sign.eq_ignore_ascii_case(b"www"))
+    let bytes = text.as_bytes();
+    memchr::memchr3_iter(b':', b'w', b'W', bytes).any(|at| {
+        let sign = bytes.get(at..at + 3);
+        sign.is_some_and(|sign| sign == b"://" || sign.eq_ignore_ascii_case(b"www"))
+    })
 }
 
 /// Whether a word is an address on the web.
