@@ -5,6 +5,7 @@
 
 mod ends;
 mod lines;
+mod moment;
 mod talk;
 
 use std::sync::Arc;

@@ -16,6 +16,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::LinkNews;
 use super::ends::{LinkEnds, reading, writing};
 use super::lines::{Lines, Out, TooLong};
+use super::moment::Moment;
 use crate::mcp::answer;
 use crate::mcp::eras::words::request_in;
 use crate::mcp::message::{Id, Kind, Message, Request, read_id};
@@ -115,6 +116,7 @@ impl Talk {
     pub(super) async fn run(&mut self, wrapper: &mut UnixStream) {
         let Self { link, coming, client, server, out } = self;
         let (mut judging, mut done, mut told) = (JoinSet::new(), false, false);
+        let mut moment = Moment::new();
         while !out.client.is_closed() {
             out.push_all(coming);
             // The server learns that the client is done once it has all that the client asked.
@@ -137,6 +139,7 @@ impl Talk {
                 _ = wrapper.read_u8() => return,
                 read = server.advance(), if out.has_room(Side::Server) => (Side::Server, read),
                 read = client.advance(), if !done && out.has_room(Side::Client) => (Side::Client, read),
+                () = moment.pass(), if moment.lasts() => continue,
             };
             let line = match (from, read) {
                 (Side::Client, Ok(true)) => client.line(),
@@ -167,6 +170,7 @@ impl Talk {
             if let Some(said) = said {
                 out.push(said);
             }
+            moment.begin();
         }
     }
 
