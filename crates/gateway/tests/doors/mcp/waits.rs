@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::link::Wrapper;
 use super::{LEGACY, call, echo, fate, messages, modern, post};
-use crate::support::{Client, House, Plan, Upstream};
+use crate::support::{Client, House, Plan, Upstream, harmless};
 
 fn delete() -> Value {
     call(5, "filesystem_delete", &json!({ "path": "/data/old" }))
@@ -203,4 +203,40 @@ async fn a_call_too_many_waits_behind_pipes_as_well() {
             assert!(to == 's' || told["error"]["data"]["code"] == "API-020", "{told}");
         }
     }
+}
+
+/// Whoever says a word may hold the conversation that the next line needs, and its word may find
+/// no room: the words of others must go out meanwhile.
+#[tokio::test]
+async fn words_of_progress_do_not_hold_up_what_waits_for_their_conversation() {
+    let plan = Plan::new().limits(|limits| limits.conversations_held_max = 1);
+    let conversations = plan.conversations.clone();
+    let house = plan.open().await;
+    let (mut wrapper, mut other) = (Wrapper::connect(&house).await, house.tcp().await);
+    let lookup = call(1, "timezone_lookup", &json!({ "city": "Tokyo" }));
+    wrapper.from('c', &lookup).await;
+    assert_eq!(wrapper.next().await, ('s', lookup));
+    let waiting = |id: usize| {
+        let mut message = delete();
+        message["id"] = json!(id);
+        message["params"]["_meta"] = json!({ "progressToken": id });
+        message
+    };
+    // More words than there is room for, a moment later.
+    for id in 100..180 {
+        wrapper.from('c', &waiting(id)).await;
+    }
+    house.approvals.claimed(160).await;
+    // The conversation makes room for another, and is read once more, slowly: by a call that will
+    // say a word too, and for the answer to the first.
+    other.post("/v1/guard/before", &harmless()).await;
+    conversations.take_time(true);
+    wrapper.from('c', &waiting(180)).await;
+    conversations.read(3).await;
+    wrapper.from('s', &json!({ "jsonrpc": "2.0", "id": 1, "result": {} })).await;
+    // waits: the words come a moment after their questions
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    conversations.take_time(false);
+    let answered = async { while wrapper.next().await.1["id"] != 1 {} };
+    tokio::time::timeout(std::time::Duration::from_secs(10), answered).await.unwrap();
 }

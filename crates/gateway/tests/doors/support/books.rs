@@ -312,11 +312,29 @@ pub(crate) struct FakeConversations {
     kept: Mutex<Kept>,
     max: usize,
     broken: Mutex<bool>,
+    slow: watch::Sender<bool>,
+    reads: watch::Sender<usize>,
 }
 
 impl FakeConversations {
     pub(crate) fn new(max: usize) -> Self {
-        Self { kept: Mutex::default(), max, broken: Mutex::default() }
+        Self {
+            kept: Mutex::default(),
+            max,
+            broken: Mutex::default(),
+            slow: watch::Sender::default(),
+            reads: watch::Sender::default(),
+        }
+    }
+
+    /// Whoever reads a conversation waits until this is taken back.
+    pub(crate) fn take_time(&self, takes: bool) {
+        self.slow.send_replace(takes);
+    }
+
+    /// Waits until conversations were asked for so many times in all.
+    pub(crate) async fn read(&self, count: usize) {
+        self.reads.subscribe().wait_for(|reads| *reads >= count).await.unwrap();
     }
 
     pub(crate) fn fail(&self, fails: bool) {
@@ -337,11 +355,16 @@ impl FakeConversations {
 
 impl ConversationBook for FakeConversations {
     fn load(&self, key: ConversationKey) -> Pending<'_, Result<Vec<Part>, ConversationBookError>> {
-        self.run(|kept| {
+        let loaded = self.run(move |kept| {
             let found = kept.iter().find(|(known, ..)| *known == key);
             let mut parts = found.map(|(.., parts)| parts.clone()).unwrap_or_default();
             parts.sort_by_key(|part| (part.kind.number(), part.place));
             Ok(parts)
+        });
+        Box::pin(async move {
+            self.reads.send_modify(|reads| *reads += 1);
+            self.slow.subscribe().wait_for(|slow| !slow).await.unwrap();
+            loaded.await
         })
     }
 
