@@ -1,16 +1,16 @@
 //! Waiting awake for a moment.
 //!
-//! Who sleeps has to be woken, as a rule from another core, and that takes longer than half of what
-//! is done with a line. A server that answers from memory is faster, and so is a client that asks
-//! again at once. So whoever has passed on a line stays awake for a moment, in case the next is on
+//! Who sleeps has to be woken, as a rule on a core that sleeps as well, and that takes about as long
+//! as what is done with a line. A server that answers from memory is faster, and so is a client that
+//! asks again at once. So whoever passes on a line stays awake for a moment, in case the next is on
 //! its way.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 
-/// How long: about what was just done with a line. Waiting for nothing costs no more than that.
+/// How long: about what it takes to judge a line.
 const LASTS: Duration = Duration::from_micros(50);
 
 /// Who is awake keeps a core, so one may be at a time, and none where that core is the only one:
@@ -23,7 +23,7 @@ static SEATS: LazyLock<Semaphore> = LazyLock::new(|| {
 /// The moment after a line.
 pub(super) struct Moment<'s> {
     seats: &'s Semaphore,
-    awake: Option<(Instant, SemaphorePermit<'s>)>,
+    until: Option<Instant>,
 }
 
 impl<'s> Moment<'s> {
@@ -33,70 +33,75 @@ impl<'s> Moment<'s> {
     }
 
     fn among(seats: &'s Semaphore) -> Self {
-        Self { seats, awake: None }
+        Self { seats, until: None }
     }
 
-    /// Begins, also where the last is not over; not while somebody else is awake.
+    /// Begins, also where the last is not over.
     pub(super) fn begin(&mut self) {
-        let seat = self.awake.take().map(|(_, seat)| seat);
-        let seat = seat.or_else(|| self.seats.try_acquire().ok());
-        self.awake = seat.map(|seat| (Instant::now() + LASTS, seat));
+        self.until = Some(Instant::now() + LASTS);
     }
 
-    /// Whether it has begun and is not over.
+    /// Whether it has begun and was not waited for to its end.
     pub(super) fn lasts(&self) -> bool {
-        self.awake.is_some()
+        self.until.is_some()
     }
 
-    /// Ends with it. Whatever else is to run on this thread does so meanwhile.
+    /// Ends with it; at once while somebody else is awake. Whatever is to run on this thread runs
+    /// meanwhile.
     pub(super) async fn pass(&mut self) {
-        while self.awake.as_ref().is_some_and(|(until, _)| Instant::now() < *until) {
+        if let (Some(until), Ok(_seat)) = (self.until, self.seats.try_acquire()) {
             tokio::task::yield_now().await;
+            while Instant::now() < until {
+                tokio::task::yield_now().await;
+            }
         }
-        self.awake = None;
+        self.until = None;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::{Pin, pin};
+    use std::task::{Context, Waker};
+
     use super::*;
 
-    #[tokio::test]
-    async fn one_waits_awake_at_a_time_and_not_for_long() {
+    fn is_over(passing: Pin<&mut impl Future>) -> bool {
+        passing.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn one_waits_awake_at_a_time() {
         let seats = Semaphore::new(1);
         let (mut first, mut second) = (Moment::among(&seats), Moment::among(&seats));
         first.begin();
+        {
+            let mut awake = pin!(first.pass());
+            assert!(!is_over(awake.as_mut()));
+            second.begin();
+            assert!(is_over(pin!(second.pass())));
+            assert!(!second.lasts());
+        }
+        // The first has heard something, and is no longer awake.
         second.begin();
-        assert_eq!((first.lasts(), second.lasts()), (true, false));
-        // Whoever begins again before its moment is over keeps its seat.
-        first.begin();
-        second.begin();
-        assert_eq!((first.lasts(), second.lasts()), (true, false));
-        first.pass().await;
-        second.begin();
-        first.begin();
-        assert_eq!((first.lasts(), second.lasts()), (false, true));
-        // Whoever goes while it is awake leaves its seat.
-        drop(second);
-        first.begin();
-        assert!(first.lasts());
+        assert!(!is_over(pin!(second.pass())));
     }
 
     #[tokio::test]
-    async fn others_run_while_one_waits_awake() {
-        let seats = Semaphore::new(1);
+    async fn others_run_while_one_waits_awake_and_that_is_not_for_long() {
+        let (seats, began) = (Semaphore::new(1), Instant::now());
         let mut moment = Moment::among(&seats);
         let other = tokio::spawn(async {});
         moment.begin();
         moment.pass().await;
-        assert!(other.is_finished() && !moment.lasts());
+        assert!(other.is_finished() && !moment.lasts() && began.elapsed() >= LASTS);
     }
 
-    #[tokio::test]
-    async fn nobody_waits_awake_where_nobody_may() {
+    #[test]
+    fn nobody_waits_awake_where_nobody_may() {
         let seats = Semaphore::new(0);
         let mut moment = Moment::among(&seats);
         moment.begin();
-        assert!(!moment.lasts());
+        assert!(is_over(pin!(moment.pass())));
     }
 }

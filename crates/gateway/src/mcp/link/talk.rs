@@ -169,8 +169,8 @@ impl Talk {
             out.push_all(coming);
             if let Some(said) = said {
                 out.push(said);
+                moment.begin();
             }
-            moment.begin();
         }
     }
 
