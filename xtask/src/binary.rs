@@ -1,4 +1,6 @@
-//! The release binary: that it is built, small enough, and shows itself.
+//! The release binary: that it is built, small enough, hard to redirect, and shows itself.
+
+mod elf;
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,12 +17,15 @@ const BYTES_MAX: u64 = 60 << 20;
 /// Builds it, and says how large it is.
 ///
 /// # Errors
-/// When it cannot be built, or is too large.
+/// When it cannot be built, is too large, or is loaded in a way that helps whoever attacks it.
 pub(crate) fn build() -> Result<Step> {
     run(cargo(&["build", "--release", "--bin", "bakerst"]), |_| {})?;
     let bytes = fs::metadata(path()).context("the binary is not where it was built")?.len();
     println!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
     ensure!(bytes <= BYTES_MAX, "{bytes} bytes are more than {BYTES_MAX}");
+    if cfg!(target_os = "linux") {
+        elf::check(&fs::read(path())?)?;
+    }
     Ok(Step::Done)
 }
 
