@@ -4,6 +4,7 @@
 //! and its answer back, would take longer than all that is done with it.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -25,12 +26,27 @@ const ROUND: Duration = Duration::from_secs(30);
 /// How many are kept; those beyond are closed once they are done with.
 const KEPT_MAX: usize = 256;
 
+/// So many requests that are out make a crowd. One more gives others their turn before it is sent, so
+/// that theirs are sent right after it: whoever reads them is woken once, and not for each.
+const CROWD: usize = 3;
+
 /// The connections to one server.
 pub(super) struct Pool {
     host: String,
     port: u16,
     tls: Option<Tls>,
     idle: Mutex<Idle>,
+    /// How many requests wait for their answers to begin.
+    out: AtomicUsize,
+}
+
+/// A request that is out.
+struct Out<'p>(&'p AtomicUsize);
+
+impl Drop for Out<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Default)]
@@ -44,7 +60,7 @@ struct Idle {
 
 impl Pool {
     pub(super) fn new(host: String, port: u16, tls: Option<Tls>) -> Arc<Self> {
-        Arc::new(Self { host, port, tls, idle: Mutex::default() })
+        Arc::new(Self { host, port, tls, idle: Mutex::default(), out: AtomicUsize::default() })
     }
 
     /// Sends a request and waits until the answer begins. A connection that the server closed
@@ -54,6 +70,11 @@ impl Pool {
         asked: &Asked<'_>,
         constant: &Constant,
     ) -> Result<Response<FromServer>, Silent> {
+        let before = self.out.fetch_add(1, Ordering::Relaxed);
+        let _out = Out(&self.out);
+        if before >= CROWD {
+            tokio::task::yield_now().await;
+        }
         loop {
             let (mut line, is_fresh) = match self.kept() {
                 Some(line) => (line, false),
