@@ -24,7 +24,8 @@ pub(crate) fn build() -> Result<Step> {
     println!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
     ensure!(bytes <= BYTES_MAX, "{bytes} bytes are more than {BYTES_MAX}");
     if cfg!(target_os = "linux") {
-        elf::check(&fs::read(path())?)?;
+        let flags = "`.cargo/config.toml` and `RUSTFLAGS` say how it is linked";
+        elf::check(&fs::read(path())?).context(flags)?;
     }
     Ok(Step::Done)
 }

@@ -26,12 +26,14 @@ pub(super) struct Moment<'s> {
     until: Option<Instant>,
 }
 
-impl<'s> Moment<'s> {
+impl Moment<'static> {
     /// One that has not begun.
-    pub(super) fn new() -> Moment<'static> {
-        Moment::among(&SEATS)
+    pub(super) fn new() -> Self {
+        Self::among(&SEATS)
     }
+}
 
+impl<'s> Moment<'s> {
     fn among(seats: &'s Semaphore) -> Self {
         Self { seats, until: None }
     }

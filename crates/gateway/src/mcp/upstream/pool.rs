@@ -27,7 +27,7 @@ const ROUND: Duration = Duration::from_secs(30);
 const KEPT_MAX: usize = 256;
 
 /// So many requests that are out make a crowd. One more gives others their turn before it is sent, so
-/// that theirs are sent right after it: whoever reads them is woken once, and not for each.
+/// that all are sent one right after the other: whoever reads them is woken once, and not for each.
 const CROWD: usize = 3;
 
 /// The connections to one server.

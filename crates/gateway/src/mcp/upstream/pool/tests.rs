@@ -1,4 +1,5 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::pin::pin;
+use std::task::Waker;
 
 use axum::http::header::HeaderValue;
 use axum::http::{HeaderMap, Method, Uri};
@@ -277,4 +278,25 @@ async fn a_connection_that_nobody_uses_is_closed() {
         tokio::task::yield_now().await;
     }
     assert!(!server.pool.idle().is_swept);
+}
+
+#[tokio::test]
+async fn who_comes_to_a_crowd_lets_others_have_their_turn_and_then_is_sent() {
+    for (out, waits) in [(CROWD - 1, false), (CROWD, true)] {
+        let server = Scripted::start(vec![vec![says(REAL), says(REAL), says(REAL)]]).await;
+        assert_eq!(server.ask().await.unwrap(), "real");
+        server.pool.out.store(out, Ordering::Relaxed);
+        {
+            let mut asking = pin!(server.ask());
+            let begun = asking.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(begun.is_pending());
+            // What is sent has taken the connection that was kept.
+            assert_eq!(!server.pool.idle().lines.is_empty(), waits, "{out}");
+            assert_eq!(server.pool.out.load(Ordering::Relaxed), out + 1);
+            assert_eq!(asking.await.unwrap(), "real");
+        }
+        drop(pin!(server.ask()).poll(&mut Context::from_waker(Waker::noop())));
+        // Those that were answered are out no more, nor are those that nobody waits for.
+        assert_eq!(server.pool.out.load(Ordering::Relaxed), out);
+    }
 }
